@@ -1,0 +1,72 @@
+// Package testutil says by name what a test needs of the machine it runs on.
+//
+// A need that is not met skips the test on a developer's machine; with SPLITBED_TEST_STRICT=1, which
+// `make test` sets, it fails the test instead, so that a full run proves that nothing was skipped.
+package testutil
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func unmet(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("SPLITBED_TEST_STRICT") == "1" {
+		t.Fatalf("this test needs %s, and a strict run may not skip it", what)
+	}
+	t.Skipf("needs %s", what)
+}
+
+// NeedsRoot asks for effective user 0: namespaces, qdiscs and cgroups are made.
+func NeedsRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		unmet(t, "root")
+	}
+}
+
+// NeedsDocker asks for root and a Docker daemon that answers on its socket.
+func NeedsDocker(t testing.TB) {
+	t.Helper()
+	NeedsRoot(t)
+	conn, err := net.Dial("unix", "/var/run/docker.sock")
+	if err != nil {
+		unmet(t, "a running Docker daemon")
+		return
+	}
+	conn.Close()
+}
+
+// NeedsEngine asks for the ONNX Runtime library. Where ONNXRUNTIME_LIB is not set it is looked for in
+// the module's lib directory, where `make setup` puts it.
+func NeedsEngine(t testing.TB) {
+	t.Helper()
+	if os.Getenv("ONNXRUNTIME_LIB") != "" {
+		return
+	}
+	lib := filepath.Join(ModuleRoot(t), "lib", "libonnxruntime.so.1")
+	if _, err := os.Stat(lib); err != nil {
+		unmet(t, "libonnxruntime (run make setup)")
+		return
+	}
+	t.Setenv("ONNXRUNTIME_LIB", lib)
+}
+
+// ModuleRoot is the directory of go.mod.
+func ModuleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir != "/" {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Fatal("no go.mod above the working directory")
+	return ""
+}

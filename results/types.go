@@ -1,0 +1,53 @@
+package results
+
+// Frame is the record of one frame. Times are virtual seconds from the start of the window
+// (negative during the warm-up); NaN where the event did not happen.
+type Frame struct {
+	Task  string `parquet:"task,dict"`
+	Edge  string `parquet:"edge,dict"`
+	Frame int64  `parquet:"frame"`
+	Cut   int32  `parquet:"k"`
+	// InputBytes is the encoded picture, WireBytes what was written to the connection (header and payload).
+	InputBytes int64 `parquet:"input_bytes"`
+	WireBytes  int64 `parquet:"wire_bytes"`
+	// Captured is when the frame was due; Started when its head began to run; Ready when its
+	// tensor was ready to send; Sent when its last byte was written to the socket; Received when its
+	// last byte was read in the cloud; TailStarted and TailEnded the upper half; Answered when the
+	// answer was back on the edge.
+	Captured    float64 `parquet:"captured_s"`
+	Started     float64 `parquet:"started_s"`
+	Ready       float64 `parquet:"ready_s"`
+	Sent        float64 `parquet:"sent_s"`
+	Received    float64 `parquet:"received_s"`
+	TailStarted float64 `parquet:"tail_started_s"`
+	TailEnded   float64 `parquet:"tail_ended_s"`
+	Answered    float64 `parquet:"answered_s"`
+	// HeadCPU is the thread CPU time of the head in wall seconds.
+	HeadCPU float64 `parquet:"head_cpu_s"`
+	// Class is the network's answer (index of the largest output), -1 when none came.
+	Class int32 `parquet:"class"`
+	// Status is one of the Status constants.
+	Status string `parquet:"status,dict"`
+}
+
+// The states of a frame. Frames captured outside the window are Warmup and do not count.
+const (
+	OnTime = "on_time"
+	Late   = "late"
+	Lost   = "lost"
+	Warmup = "warmup"
+)
+
+// Sample is one reading of a link or a CPU during the run. Time is virtual seconds from the start
+// of the window.
+type Sample struct {
+	Time    float64 `parquet:"time_s"`
+	Subject string  `parquet:"subject,dict"` // "gw-a.uplink", "gw-a.cpu", "host.cpu"
+	// Bytes, Drops and Backlog are the link's cumulative bytes and drops and its queue in bytes.
+	Bytes   int64 `parquet:"bytes"`
+	Drops   int64 `parquet:"drops"`
+	Backlog int64 `parquet:"backlog"`
+	// CPU and Throttled are cumulative seconds of wall time.
+	CPU       float64 `parquet:"cpu_s"`
+	Throttled float64 `parquet:"throttled_s"`
+}

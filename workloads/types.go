@@ -1,0 +1,61 @@
+package workloads
+
+import "github.com/splitbed/splitbed/internal/units"
+
+// DType is the type activations travel as.
+type DType string
+
+// The wire types of an activation tensor. A cut at 0 sends the encoded picture itself.
+const (
+	Uint8   DType = "uint8"
+	Float16 DType = "float16"
+	Float32 DType = "float32"
+)
+
+// Wire says how a tensor is put on the wire.
+type Wire struct {
+	DType    DType  `yaml:"dtype" json:"dtype"`
+	Compress string `yaml:"compress" json:"compress"`
+}
+
+// Task is a resolved task: a CNN service with input at one or more edges.
+type Task struct {
+	Name     string        `json:"name"`
+	Model    string        `json:"model"`
+	Deadline units.Virtual `json:"deadline"`
+	Wire     Wire          `json:"wire"`
+	// Start and Stop bound the task's life from the beginning of the window; Stop 0 is the end of the run.
+	Start units.Virtual `json:"start,omitempty"`
+	Stop  units.Virtual `json:"stop,omitempty"`
+	At    []Source      `json:"at"`
+}
+
+// Source is a task's input at one edge.
+type Source struct {
+	Edge string `json:"edge"`
+	// Input is the encoded size of a frame; Height and Width the picture's size in pixels
+	// (3 channels), which is what the network runs on.
+	Input  units.Bytes `json:"input"`
+	Height int         `json:"height"`
+	Width  int         `json:"width"`
+	// FPS is the mean number of frames a second.
+	FPS float64 `json:"fps"`
+	// Phase is the capture time of the first frame of a periodic source, in [0, 1/FPS).
+	Phase units.Virtual `json:"phase"`
+	// Arrival is "periodic", "synchronised" or "poisson".
+	Arrival string `json:"arrival"`
+	// Seed draws the pictures and, where they are random, the arrivals.
+	Seed uint64 `json:"seed"`
+	// Frames is a directory of JPEG pictures to use; empty for synthetic camera scenes.
+	Frames string `json:"frames,omitempty"`
+}
+
+// Background is traffic beside the tasks.
+type Background struct {
+	// Link is "EDGE.uplink" or "EDGE.downlink".
+	Link  string        `yaml:"link" json:"link"`
+	Kind  string        `yaml:"kind" json:"kind"` // bulk
+	Flows int           `yaml:"flows" json:"flows"`
+	Start units.Virtual `yaml:"start" json:"start"`
+	Stop  units.Virtual `yaml:"stop" json:"stop"`
+}
