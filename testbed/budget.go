@@ -79,3 +79,39 @@ func packetCores(r units.Rate) float64 {
 	const bitsPerPacket = 8 * 1514
 	return float64(r) / bitsPerPacket * corePerPacket
 }
+
+// budget is the CPU a plan needs of this host: the quota of every edge that has layers to compute, the
+// cloud's, and what the packets cost.
+func (s *system) budget(p *Plan) Budget {
+	perCore := units.FLOPS(p.Host.GFLOPSPerCore * 1e9)
+	var b Budget
+	computes := map[string]bool{}
+	tails, traffic := 0.0, 0.0
+	for _, stream := range p.Streams {
+		if stream.Cut > 0 {
+			computes[stream.Edge] = true
+		}
+		tails += stream.TailFLOPs * stream.Source.FPS
+		traffic += 8 * float64(stream.MessageBytes) * stream.Source.FPS
+	}
+	for _, e := range s.topology.Edges {
+		if computes[e.Name] {
+			b.Edges += float64(e.Compute / perCore)
+		}
+	}
+	if b.Cloud = float64(s.topology.Cloud.Compute / perCore); b.Cloud == 0 {
+		b.Cloud = tailSlack * tails / float64(perCore)
+	}
+	for _, flow := range p.Background {
+		traffic += float64(s.link(flow).Rate)
+	}
+	b.Network = packetCores(units.Rate(traffic))
+	return b
+}
+
+// chooseDilation gives the plan its budget and dilation.
+func (p *Plan) chooseDilation(s *system, asked units.Dilation, overcommit bool) (err error) {
+	p.Budget = s.budget(p)
+	p.Dilation, err = chooseDilation(asked, p.Budget, p.Host, p.shortestDeadline(), overcommit)
+	return err
+}

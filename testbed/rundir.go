@@ -52,9 +52,9 @@ type event struct {
 	Detail  string    `json:"detail,omitempty"`
 }
 
-// createRunDir makes the directory of a run. It must not exist yet, unless it is empty: a run never
+// newRunDir makes the directory of a run. It must not exist yet, unless it is empty: a run never
 // overwrites another's records.
-func createRunDir(path string) (*runDir, error) {
+func newRunDir(path string) (*runDir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("run directory: %w", err)
