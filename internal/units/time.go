@@ -105,7 +105,7 @@ func (d *Dilation) UnmarshalText(text []byte) error {
 
 // UnmarshalJSON accepts a number and the string form.
 func (d *Dilation) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, d, func(s string) (v Dilation, err error) {
+	return unmarshalJSON[float64](data, d, func(s string) (v Dilation, err error) {
 		err = v.UnmarshalText([]byte(s))
 		return v, err
 	})
