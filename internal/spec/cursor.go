@@ -69,16 +69,28 @@ func (c Cursor) Len() int {
 	return len(c.node.items)
 }
 
-// Path makes a path written in the file absolute: a relative one starts from the file's directory.
+// Reference is a name or a path that stands where a spec of its own could stand inside another spec. ok
+// is false at the root of a file, so that no file can consist of a reference to itself.
+func (c Cursor) Reference() (nameOrPath string, ok bool) {
+	nameOrPath, ok = c.Scalar()
+	return nameOrPath, ok && c.key != ""
+}
+
+// Dir is the directory that relative paths in the file start from.
+func (c Cursor) Dir() string {
+	if c.doc == nil {
+		return ""
+	}
+	return filepath.Dir(c.doc.file)
+}
+
+// Path makes a path written in the file absolute.
 func (c Cursor) Path(p string) (string, error) {
-	if filepath.IsAbs(p) || c.doc == nil {
-		return p, nil
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(c.Dir(), p)
 	}
-	abs, err := filepath.Abs(filepath.Join(filepath.Dir(c.doc.file), p))
-	if err != nil {
-		return "", c.Wrap(err)
-	}
-	return abs, nil
+	abs, err := filepath.Abs(p)
+	return abs, c.Wrap(err)
 }
 
 // describe names what stands at c for a message.
