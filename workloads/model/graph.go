@@ -144,3 +144,6 @@ func quoted(names []string) string {
 
 // Float32 tells whether the tensor's elements are float32.
 func (v Value) Float32() bool { return v.elem == elemFloat }
+
+// Values are the tensors inside the graph whose type the file states.
+func (g *Graph) Values() []Value { return slices.Clone(g.values) }
