@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"math"
-	"time"
 
 	"github.com/splitbed/splitbed/internal/units"
 )
@@ -15,7 +14,7 @@ import (
 // The first term makes a single frame arrive in time, the second keeps a backlog from growing. It is +Inf
 // when the delay alone uses up the deadline. The paper's form, d·r/Q, is m = 0, t = 0, f = 1.
 func Bandwidth(s units.Bytes, f float64, deadline, delay units.Virtual, margin float64) units.Rate {
-	left := (1-margin)*seconds(deadline) - seconds(delay)
+	left := (1-margin)*deadline.Seconds() - delay.Seconds()
 	if !(left > 0) {
 		return units.Rate(math.Inf(1))
 	}
@@ -23,11 +22,12 @@ func Bandwidth(s units.Bytes, f float64, deadline, delay units.Virtual, margin f
 }
 
 // Reserved is the transfer latency to expect on a class of its own with rate b: 8·s/b + t, for s wire
-// bytes and one-way delay t. It holds as long as a frame is sent before the next is ready.
+// bytes and one-way delay t. It holds as long as a frame is sent before the next is ready; at rate 0 it
+// is the longest span there is.
 func Reserved(s units.Bytes, b units.Rate, delay units.Virtual) units.Virtual {
-	return virtual(8*float64(s)/float64(b)) + delay
+	sending := b.Time(s)
+	if sending > math.MaxInt64-delay {
+		return math.MaxInt64
+	}
+	return sending + delay
 }
-
-func seconds(v units.Virtual) float64 { return time.Duration(v).Seconds() }
-
-func virtual(s float64) units.Virtual { return units.Virtual(math.Round(s * float64(time.Second))) }

@@ -30,15 +30,15 @@ type assignmentFile struct {
 type fileRate float64
 
 func (r *fileRate) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] == '"' {
-		var rate units.Rate
-		if err := json.Unmarshal(text, &rate); err != nil {
-			return err
-		}
-		*r = fileRate(rate)
-		return nil
+	if len(text) > 0 && text[0] != '"' {
+		return json.Unmarshal(text, (*float64)(r))
 	}
-	return json.Unmarshal(text, (*float64)(r))
+	var rate units.Rate
+	if err := json.Unmarshal(text, &rate); err != nil {
+		return err
+	}
+	*r = fileRate(rate)
+	return nil
 }
 
 // MarshalJSON writes the assignment as schedule.json has it: {"task", "deployed", "k", "rates"}.
@@ -62,8 +62,8 @@ func WriteSchedule(w io.Writer, sched Schedule) error {
 
 // ReadSchedule reads a schedule for the instance. Its tasks may come in any order, are matched by name and are returned
 // in the instance's order; every task of the instance must be there, undeployed ones without rates. Unknown keys and
-// tasks, a task twice, a cut the network does not have, too few or too many rates and rates below
-// 0 are errors that wrap [ErrSchedule]. Whether the schedule fits is for [Check] to say.
+// tasks, a task twice, a cut the network does not have, too few or too many rates and rates that are negative or
+// infinite are errors that wrap [ErrSchedule]. Whether the schedule fits is for [Check] to say.
 func ReadSchedule(r io.Reader, inst Instance) (Schedule, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
@@ -117,8 +117,8 @@ func (a assignmentFile) resolve(t Task) (Assignment, error) {
 		return Assignment{}, fmt.Errorf("%w: task %q: %d rates for its %d edges", ErrSchedule, a.Task, len(a.Rates), len(t.At))
 	}
 	for n, r := range a.Rates {
-		if r < 0 {
-			return Assignment{}, fmt.Errorf("%w: task %q: rate number %d is %v bit/s, below 0", ErrSchedule, a.Task, n+1, float64(r))
+		if !(r >= 0) || math.IsInf(float64(r), 1) {
+			return Assignment{}, fmt.Errorf("%w: task %q: rate number %d is %v bit/s; it must be finite and at least 0", ErrSchedule, a.Task, n+1, float64(r))
 		}
 		out.Rates = append(out.Rates, units.Rate(r))
 	}

@@ -131,7 +131,7 @@ func (h Hop) validate(trunks int) error {
 		return fmt.Errorf("rate %v bit/s must be finite and above 0", float64(h.Rate))
 	}
 	if h.Delay < 0 || h.Burst < 0 {
-		return fmt.Errorf("delay %v s and burst %d B must be at least 0", seconds(h.Delay), h.Burst)
+		return fmt.Errorf("delay %v s and burst %d B must be at least 0", h.Delay.Seconds(), h.Burst)
 	}
 	if h.Next < -1 || h.Next >= trunks {
 		return fmt.Errorf("next %d is none of the %d trunks (-1 means the cloud)", h.Next, trunks)

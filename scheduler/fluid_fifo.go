@@ -39,7 +39,7 @@ func newFluid(net Network, flows []Flow) *fluid {
 	for f, flow := range flows {
 		for n, captured := range flow.Captures {
 			m.at[flow.Edge] = append(m.at[flow.Edge], len(m.frames))
-			m.frames = append(m.frames, fluidFrame{flow: f, n: n, now: seconds(captured)})
+			m.frames = append(m.frames, fluidFrame{flow: f, n: n, now: captured.Seconds()})
 		}
 	}
 	return m
@@ -78,7 +78,7 @@ func (m *fluid) uplinks() {
 			start := max(free, frame.now)
 			free = start + bits/float64(hop.Rate)
 			out.busy(start, free, float64(hop.Rate))
-			frame.now = max(frame.now, free-8*float64(hop.Burst)/float64(hop.Rate)) + seconds(hop.Delay)
+			frame.now = max(frame.now, free-8*float64(hop.Burst)/float64(hop.Rate)) + hop.Delay.Seconds()
 			if hop.Next >= 0 {
 				m.through[hop.Next] = append(m.through[hop.Next], x)
 			}
@@ -121,7 +121,7 @@ func (m *fluid) trunk(n int) {
 			frame := &m.frames[frames[next]]
 			advance(max(now, frame.now))
 			wait := max(0, backlog-8*float64(hop.Burst)) / rate
-			frame.now += wait + seconds(hop.Delay)
+			frame.now += wait + hop.Delay.Seconds()
 		}
 	}
 	if len(steps) > 0 {
@@ -148,7 +148,7 @@ func (m *fluid) feed(hop Hop, out departures) {
 	if hop.Next < 0 {
 		return
 	}
-	delay := seconds(hop.Delay)
+	delay := hop.Delay.Seconds()
 	for _, d := range out {
 		m.into[hop.Next] = append(m.into[hop.Next], rateStep{d.from + delay, d.rate}, rateStep{d.to + delay, -d.rate})
 	}
@@ -183,4 +183,13 @@ func (m *fluid) predicted() []Predicted {
 		out[frame.flow].Received[frame.n] = virtual(frame.now)
 	}
 	return out
+}
+
+// virtual is a time in seconds as a span, held at the longest one where it does not fit.
+func virtual(s float64) units.Virtual {
+	ns := math.Round(s * 1e9)
+	if ns >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return units.Virtual(ns)
 }
