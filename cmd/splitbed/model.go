@@ -59,7 +59,11 @@ func profileModel(c *cli.Context) error {
 	if err := engine.Init(); err != nil {
 		return err
 	}
-	profile, err := engine.Profile(c.Context, model.DefaultStore(), name, height, width)
+	store, err := model.DefaultStore()
+	if err != nil {
+		return err
+	}
+	profile, err := engine.Profile(c.Context, store, name, height, width)
 	if err != nil {
 		return err
 	}
