@@ -71,7 +71,7 @@ func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Library: library})
+	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Engine: library})
 }
 
 // startNodes starts every node's process; they connect to the hub and wait for orders.

@@ -58,7 +58,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
-	if err := p.checkHost(ctx, s); err != nil {
+	if err := p.checkHost(ctx); err != nil {
 		return nil, err
 	}
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
@@ -69,6 +69,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	}
 	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
+	}
+	if err := p.checkDelays(); err != nil {
+		return nil, err
 	}
 	if err := p.predict(s); err != nil {
 		return nil, err
