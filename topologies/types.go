@@ -1,6 +1,9 @@
 package topologies
 
-import "github.com/splitbed/splitbed/internal/units"
+import (
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+)
 
 // Topology is the system under test: edge servers, their links and a cloud node.
 type Topology struct {
@@ -11,6 +14,8 @@ type Topology struct {
 	Edges     []Edge    `yaml:"edges,omitempty" json:"edges,omitempty"`
 	Trunks    []Trunk   `yaml:"trunks,omitempty" json:"trunks,omitempty"`
 	Generate  *Generate `yaml:"generate,omitempty" json:"generate,omitempty"`
+
+	source spec.Cursor // where the topology stands in a file, for errors found later
 }
 
 // Cloud is the node that runs the upper halves. Compute 0 means whatever the host has left;
@@ -23,8 +28,8 @@ type Cloud struct {
 type Edge struct {
 	Name     string      `yaml:"name" json:"name"`
 	Compute  units.FLOPS `yaml:"compute" json:"compute"`
-	Uplink   Link        `yaml:"uplink" json:"uplink"`
-	Downlink *Link       `yaml:"downlink,omitempty" json:"downlink,omitempty"`
+	Uplink   Link        `yaml:"uplink,flow" json:"uplink"`
+	Downlink *Link       `yaml:"downlink,omitempty,flow" json:"downlink,omitempty"`
 	Trunk    string      `yaml:"trunk,omitempty" json:"trunk,omitempty"`
 }
 
@@ -57,8 +62,8 @@ type Generate struct {
 	Delay   DelayDist   `yaml:"delay,omitempty" json:"delay,omitempty"`
 }
 
-// RateDist is a constant rate or {uniform: [low, high]}.
+// RateDist is a constant rate (Low equal to High) or, in a file, {uniform: [low, high]}.
 type RateDist struct{ Low, High units.Rate }
 
-// DelayDist is a constant delay or {uniform: [low, high]}.
+// DelayDist is a constant delay (Low equal to High) or, in a file, {uniform: [low, high]}.
 type DelayDist struct{ Low, High units.Virtual }

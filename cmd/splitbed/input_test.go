@@ -1,0 +1,164 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/splitbed/splitbed/internal/testutil"
+)
+
+const goodExperiment = `name: bad
+topology:
+  name: two
+  edges:
+    - {name: gw-a, compute: 20GFLOPS, uplink: {rate: 20Mbps}}
+    - {name: gw-b, compute: 20GFLOPS, uplink: {rate: 20Mbps}}
+workload:
+  name: cams
+  tasks:
+    - {name: cam, model: cnn2, edges: all, input: 50kB, fps: 4, deadline: 200ms}
+scheduler: {algorithm: layer}
+emulation: {warmup: 200ms, duration: 1s}
+seed: 1
+`
+
+// TestBadInputIsOneErrorAndLeavesNothing runs experiments that cannot be run.
+func TestBadInputIsOneErrorAndLeavesNothing(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	for name, c := range map[string]struct {
+		old, new string   // a change to goodExperiment
+		args     []string // of run
+		says     []string
+	}{
+		"unknown key":          {"seed: 1", "sed: 1", nil, []string{"bad.yaml:13", "sed", "seed"}},
+		"rate in bytes":        {"uplink: {rate: 20Mbps}}\n    - {name: gw-b", "uplink: {rate: 10mbps}}\n    - {name: gw-b", nil, []string{"bad.yaml:5", "rate", "10mbps", "10Mbps"}},
+		"zero rate":            {"uplink: {rate: 20Mbps}}\n    - {name: gw-b", "uplink: {rate: 0Mbps}}\n    - {name: gw-b", nil, []string{"bad.yaml:5", "rate"}},
+		"edge named twice":     {"name: gw-b", "name: gw-a", nil, []string{"bad.yaml:6", "gw-a"}},
+		"unknown model":        {"model: cnn2", "model: cnn9", nil, []string{"bad.yaml:10", "cnn9", "alexnet", "cnn2"}},
+		"unknown algorithm":    {"algorithm: layer", "algorithm: best", nil, []string{"best", "layer", "fixed:K"}},
+		"duration zero":        {"duration: 1s", "duration: 0s", nil, []string{"bad.yaml:12", "duration"}},
+		"netem asked for":      {"rate: 20Mbps}}\n    - {name: gw-b", "rate: 20Mbps, delay: 10ms}}\n    - {name: gw-b", nil, []string{"gw-a.uplink", "netem"}},
+		"budget beyond host":   {"20GFLOPS, uplink: {rate: 20Mbps}}\n    - {name: gw-b", "90000GFLOPS, uplink: {rate: 20Mbps}}\n    - {name: gw-b", []string{"--dilation", "1"}, []string{"--dilation", "--overcommit"}},
+		"no frame fits at all": {"input: 50kB", "input: 50MB", []string{"--scheduler", "cloud"}, []string{"deploys none"}},
+		"run directory in use": {"", "", []string{"--out", "."}, []string{"not empty"}},
+		"no such schedule":     {"", "", []string{"--schedule", "gone.json"}, []string{"gone.json"}},
+		"unknown option":       {"", "", []string{"--sed", "1"}, []string{"sed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.old != "" && !strings.Contains(goodExperiment, c.old) {
+				t.Fatalf("the good experiment has no %q", c.old)
+			}
+			before := inventory(t)
+			state := t.TempDir()
+			args := append(append([]string{"run"}, c.args...), "bad.yaml")
+			cmd := command(t, state, args...)
+			write(t, filepath.Join(cmd.Dir, "bad.yaml"), strings.Replace(goodExperiment, c.old, c.new, 1))
+			text, _ := cmd.CombinedOutput()
+			if code := cmd.ProcessState.ExitCode(); code != 2 {
+				t.Errorf("exit code %d, want 2", code)
+			}
+			if n := strings.Count(string(text), "splitbed: "); n != 1 {
+				t.Errorf("%d errors, want one", n)
+			}
+			for _, word := range c.says {
+				if !strings.Contains(string(text), word) {
+					t.Errorf("the error does not say %q", word)
+				}
+			}
+			if t.Failed() {
+				t.Logf("it says:\n%s", text)
+			}
+			nothingLeft(t, before)
+			if entries, _ := os.ReadDir(filepath.Join(cmd.Dir, "runs")); len(entries) > 0 {
+				t.Errorf("a run directory was left: %v", entries)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAScheduleThatExceedsAnUplinkIsRefusedUnlessAllowed(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	before := inventory(t)
+	// The schedule of a fast network on one that is a tenth of it.
+	fast := command(t, t.TempDir(), "run", "--out", "run", "fast.yaml")
+	write(t, filepath.Join(fast.Dir, "fast.yaml"), goodExperiment)
+	if text, err := fast.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	schedule := filepath.Join(fast.Dir, "run", "schedule.json")
+	slow := strings.Replace(goodExperiment, "20Mbps}}\n    - {name: gw-b", "2Mbps}}\n    - {name: gw-b", 1)
+
+	refused := command(t, t.TempDir(), "run", "--schedule", schedule, "slow.yaml")
+	write(t, filepath.Join(refused.Dir, "slow.yaml"), slow)
+	text, _ := refused.CombinedOutput()
+	if code := refused.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(text), "gw-a") || !strings.Contains(string(text), "--allow-infeasible") {
+		t.Errorf("exit code %d, want 2 and the edge named:\n%s", code, text)
+	}
+
+	allowed := command(t, t.TempDir(), "run", "--allow-infeasible", "--json", "--out", "run", "--schedule", schedule, "slow.yaml")
+	write(t, filepath.Join(allowed.Dir, "slow.yaml"), slow)
+	text, _ = allowed.Output()
+	if code := allowed.ProcessState.ExitCode(); code != 3 || !strings.Contains(string(text), `"broken"`) {
+		t.Errorf("exit code %d, want 3 and the broken constraints in the summary:\n%s", code, text)
+	}
+	nothingLeft(t, before)
+}
+
+func TestWithoutRootOrDockerARunSaysSo(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	t.Run("no root", func(t *testing.T) {
+		cmd := command(t, t.TempDir(), "run", "smoke")
+		// The binary and its directory must be reachable for somebody else.
+		dir := publicDir(t)
+		copied := filepath.Join(dir, "splitbed")
+		content, err := os.ReadFile(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(copied, content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path, cmd.Dir = copied, dir
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		text, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(text), "root") {
+			t.Errorf("exit code %d, want 1 and a word about root:\n%s", code, text)
+		}
+	})
+	t.Run("no docker", func(t *testing.T) {
+		cmd := command(t, t.TempDir(), "run", "--runtime", "docker", "smoke")
+		cmd.Env = append(cmd.Env, "DOCKER_HOST=unix:///nowhere/docker.sock")
+		text, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(text), "Docker") {
+			t.Errorf("exit code %d, want 1 and a word about Docker:\n%s", code, text)
+		}
+	})
+}
+
+// publicDir is a directory that every user may enter.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "splitbed-public-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

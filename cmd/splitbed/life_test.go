@@ -1,0 +1,245 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/containernetworking/plugins/pkg/testutils"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+	"github.com/vishvananda/netlink"
+
+	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/results"
+)
+
+// phases of a run during which it can be interrupted, as the command prints them.
+var phases = []string{"resolve", "plan", "build", "warm up", "replay", "collect"}
+
+// signalIn runs the smoke experiment and sends it a signal when a phase begins. It returns how the
+// command ended and the run directory.
+func signalIn(t *testing.T, state, phase string, signal syscall.Signal, args ...string) (result, string) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := command(t, state, append([]string{"run", "--out", out}, append(args, "smoke")...)...)
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if name, _, _ := strings.Cut(lines.Text(), ":"); name == phase {
+			cmd.Process.Signal(signal)
+		}
+	}
+	cmd.Wait()
+	if !strings.Contains("\n"+said.String(), "\n"+phase) {
+		t.Fatalf("the run never came to phase %q:\n%s", phase, said.String())
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), said.String()}, out
+}
+
+// bystanders makes a namespace, a bridge and a container that look like a run's but are not, and fails
+// the test at its end if one of them is gone.
+func bystanders(t *testing.T) {
+	t.Helper()
+	ns, err := testutils.NewNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := os.Stat(ns.Path()); err != nil {
+			t.Errorf("a foreign namespace was removed: %v", err)
+		}
+		testutils.UnmountNS(ns)
+	})
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "sb-foreign"}}
+	if err := netlink.LinkAdd(bridge); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netlink.LinkDel(bridge); err != nil {
+			t.Errorf("a foreign bridge was removed: %v", err)
+		}
+	})
+	foreignContainer(t, "sb-foreign")
+}
+
+// foreignContainer creates a container of somebody else's that is never started.
+func foreignContainer(t *testing.T, name string) {
+	t.Helper()
+	testutil.NeedsDocker(t)
+	ctx := context.Background()
+	docker, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { docker.Close() })
+	const tag = "splitbed-test-foreign:latest"
+	empty := bytes.NewReader(make([]byte, 1024)) // an empty tar
+	imported, err := docker.ImageImport(ctx, image.ImportSource{Source: empty, SourceName: "-"}, tag, image.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	new(bytes.Buffer).ReadFrom(imported)
+	imported.Close()
+	created, err := docker.ContainerCreate(ctx, &container.Config{Image: tag, Cmd: []string{"/nothing"}}, nil, nil, nil, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := docker.ContainerRemove(ctx, created.ID, container.RemoveOptions{Force: true}); err != nil {
+			t.Errorf("a foreign container was removed: %v", err)
+		}
+		docker.ImageRemove(ctx, tag, image.RemoveOptions{})
+	})
+}
+
+func TestInterruptInEveryPhaseLeavesNothing(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	bystanders(t)
+	for _, phase := range phases {
+		t.Run(phase, func(t *testing.T) {
+			state := t.TempDir()
+			before := inventory(t)
+			got, out := signalIn(t, state, phase, syscall.SIGINT)
+			if got.code != 1 || !strings.Contains(got.stderr, "interrupted") {
+				t.Errorf("exit code %d, want 1 and a word about the interruption:\n%s", got.code, got.stderr)
+			}
+			nothingLeft(t, before)
+			if left, _ := os.ReadDir(state); len(left) > 0 {
+				t.Errorf("%d journals left in %s", len(left), state)
+			}
+			_, err := os.Stat(filepath.Join(out, "frames.parquet"))
+			if measured := phase == "replay" || phase == "collect"; measured != (err == nil) {
+				t.Errorf("interrupted in %s: frames.parquet: %v", phase, err)
+			}
+		})
+	}
+}
+
+func TestCleanAfterKillRemovesExactlyTheDeadRun(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	bystanders(t)
+	for _, runtime := range []string{"native", "docker"} {
+		for _, phase := range []string{"build", "warm up", "replay"} {
+			t.Run(runtime+" "+phase, func(t *testing.T) {
+				state := t.TempDir()
+				before := inventory(t)
+				signalIn(t, state, phase, syscall.SIGKILL, "--runtime", runtime)
+				var cleaned struct {
+					Removed []struct{ Kind, Name, Run string }
+					Kept    int
+				}
+				text, err := command(t, state, "clean", "--json").Output()
+				if err != nil {
+					t.Fatalf("clean: %v", err)
+				}
+				if err := json.Unmarshal(text, &cleaned); err != nil {
+					t.Fatalf("clean --json: %v in %s", err, text)
+				}
+				if phase != "build" && len(cleaned.Removed) == 0 {
+					t.Errorf("clean removed nothing after a kill in %s", phase)
+				}
+				nothingLeft(t, before)
+			})
+		}
+	}
+}
+
+func TestCleanLeavesALivingRunAlone(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	state := t.TempDir()
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := command(t, state, "run", "--out", out, "smoke")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "replay") {
+			text, err := command(t, state, "clean", "--json").Output()
+			if err != nil || !strings.Contains(string(text), `"kept": 1`) {
+				t.Errorf("clean during a run: %v, %s", err, text)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the run that clean had to leave alone: %v", err)
+	}
+}
+
+func TestAKilledRunKeepsItsRecords(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	state := t.TempDir()
+	out := filepath.Join(t.TempDir(), "run")
+	// The signal must come when frames have been recorded, which the beginning of collect is.
+	cmd := command(t, state, "run", "--out", out, "smoke")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "collect") {
+			cmd.Process.Signal(syscall.SIGKILL)
+		}
+	}
+	cmd.Wait()
+	if text, err := command(t, state, "clean").CombinedOutput(); err != nil {
+		t.Fatalf("clean: %v\n%s", err, text)
+	}
+	if text, err := command(t, state, "report", out).CombinedOutput(); err != nil {
+		t.Fatalf("report of a killed run: %v\n%s", err, text)
+	}
+	frames, err := results.ReadFrames(filepath.Join(out, "frames.parquet"))
+	if err != nil || len(frames) == 0 {
+		t.Errorf("%d frames of a run killed after its replay: %v", len(frames), err)
+	}
+}
+
+// full is a file system with room for so many bytes.
+func full(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if text, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v %s", err, text)
+	}
+	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	return dir
+}
+
+func TestAFullDiskIsOneErrorAndLeavesNothing(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	before := inventory(t)
+	got := splitbed(t, "run", "--out", filepath.Join(full(t, "8k"), "run"), "smoke")
+	if got.code != 1 || strings.Count(got.stderr, "splitbed:") != 1 || !strings.Contains(got.stderr, "no space left on device") {
+		t.Errorf("exit code %d, want 1 and one error about the disk:\n%s", got.code, got.stderr)
+	}
+	nothingLeft(t, before)
+}

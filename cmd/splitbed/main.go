@@ -1,0 +1,97 @@
+// Command splitbed builds a network-emulation testbed for split deep learning, runs a real split CNN
+// over it and says whether a schedule keeps its deadline.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/splitbed/splitbed/testbed"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+// The exit codes of `splitbed run`; other commands use the first three.
+const (
+	exitKept     = 0
+	exitFailure  = 1
+	exitInput    = 2
+	exitViolated = 3
+	exitInvalid  = 4
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second Ctrl-C ends the process at once; `splitbed clean` then removes what is left.
+	context.AfterFunc(ctx, stop)
+	os.Exit(exitCode(newApp().RunContext(ctx, os.Args)))
+}
+
+func newApp() *cli.App {
+	return &cli.App{
+		Name:    "splitbed",
+		Usage:   "check the schedule of split deep learning at the edge on an emulated network",
+		Version: version,
+		Commands: []*cli.Command{
+			runCommand(),
+			doctorCommand(),
+			calibrateCommand(),
+			modelCommand(),
+			topologyCommand(),
+			scheduleCommand(),
+			reportCommand(),
+			cleanCommand(),
+			nodeCommand(),
+		},
+		HideHelpCommand: true,
+		// Errors reach main, which alone chooses the exit code.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return &testbed.InputError{Err: err}
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return &testbed.InputError{Err: fmt.Errorf("no command %q; `splitbed --help` lists the commands", c.Args().First())}
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+// verdictError carries the exit code of a run that ended with a verdict other than kept.
+type verdictError int
+
+func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// exitCode prints err, unless it is a verdict, which was printed already, and returns the process's exit code.
+func exitCode(err error) int {
+	var verdict verdictError
+	var input *testbed.InputError
+	switch {
+	case err == nil:
+		return exitKept
+	case errors.As(err, &verdict):
+		return int(verdict)
+	case errors.As(err, &input):
+		fmt.Fprintln(os.Stderr, "splitbed:", err)
+		return exitInput
+	default:
+		fmt.Fprintln(os.Stderr, "splitbed:", err)
+		return exitFailure
+	}
+}
+
+// argument returns the one positional argument of a command.
+func argument(c *cli.Context, what string) (string, error) {
+	if c.NArg() != 1 {
+		return "", &testbed.InputError{Err: fmt.Errorf("%s takes one %s, got %d arguments (options go before it)", c.Command.FullName(), what, c.NArg())}
+	}
+	return c.Args().First(), nil
+}

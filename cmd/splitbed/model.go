@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/splitbed/splitbed/testbed"
+	"github.com/splitbed/splitbed/workloads/engine"
+	"github.com/splitbed/splitbed/workloads/model"
+)
+
+func modelCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "model",
+		Usage: "look at networks",
+		Subcommands: []*cli.Command{{
+			Name:  "list",
+			Usage: "name the built-in networks",
+			Action: func(c *cli.Context) error {
+				for _, name := range model.Names() {
+					fmt.Fprintln(c.App.Writer, name)
+				}
+				return nil
+			},
+		}, {
+			Name:      "profile",
+			Usage:     "measure every cut of a network: bytes, ratio, operations, overhead, head and tail times",
+			ArgsUsage: "MODEL",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "shape", Usage: "input tensor `1,3,HEIGHT,WIDTH` (default: the smallest the network takes)"},
+				jsonFlag(),
+			},
+			Action: profileModel,
+		}},
+	}
+}
+
+func profileModel(c *cli.Context) error {
+	name, err := argument(c, "model")
+	if err != nil {
+		return err
+	}
+	height, width, err := model.MinSize(name)
+	if err != nil {
+		return &testbed.InputError{Err: err}
+	}
+	if c.IsSet("shape") {
+		if height, width, err = parseShape(c.String("shape")); err != nil {
+			return &testbed.InputError{Err: fmt.Errorf("--shape: %w", err)}
+		}
+	}
+	if _, err := model.Describe(name, height, width); err != nil {
+		return &testbed.InputError{Err: err}
+	}
+	if err := engine.Init(); err != nil {
+		return err
+	}
+	profile, err := engine.Profile(c.Context, model.DefaultStore(), name, height, width)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, profile)
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(c.App.Writer, "%s at %d×%d: %d bytes encoded\n", name, height, width, profile.Input.Bytes)
+	fmt.Fprintln(w, "k\tlayer\tshape\tbytes\tratio\tGFLOP\tFLOP/byte\thead ms\ttail ms\t")
+	for _, l := range profile.Layers {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.1f\t\n",
+			l.K, l.Name, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(l.Shape)), "×"), "[]"),
+			l.Bytes, l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.HeadSeconds, 1e3*l.TailSeconds)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "head + tail differ from the whole network by at most %.1e (relative)\n", profile.Parity)
+	return nil
+}
+
+// parseShape reads "1,3,H,W".
+func parseShape(s string) (height, width int, err error) {
+	parts := strings.Split(s, ",")
+	if len(parts) != 4 || strings.TrimSpace(parts[0]) != "1" || strings.TrimSpace(parts[1]) != "3" {
+		return 0, 0, fmt.Errorf("%q is not 1,3,HEIGHT,WIDTH", s)
+	}
+	height, errHeight := strconv.Atoi(strings.TrimSpace(parts[2]))
+	width, errWidth := strconv.Atoi(strings.TrimSpace(parts[3]))
+	if errHeight != nil || errWidth != nil || height <= 0 || width <= 0 {
+		return 0, 0, fmt.Errorf("%q: height and width are whole numbers of pixels", s)
+	}
+	return height, width, nil
+}

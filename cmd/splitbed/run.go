@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
+	"github.com/splitbed/splitbed/testbed"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "schedule, build, replay, check and report an experiment",
+		ArgsUsage: "EXPERIMENT",
+		Description: "EXPERIMENT is a shipped name (quickstart) or a file. Exit codes: 0 deadline kept, 3 violated,\n" +
+			"4 invalid (the emulation cannot be trusted), 2 the input is wrong (nothing was started), 1 anything else.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "runtime", Usage: "native or docker"},
+			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
+			&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time (10s)"},
+			&cli.StringFlag{Name: "sharing", Usage: "how tasks share an uplink: shared"},
+			&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, cloud, edge"},
+			&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve"},
+			&cli.StringFlag{Name: "schedule", Usage: "use the schedule in `FILE` (a run's schedule.json) instead of an algorithm"},
+			&cli.BoolFlag{Name: "allow-infeasible", Usage: "try a schedule that breaks a constraint, and list what it breaks"},
+			&cli.BoolFlag{Name: "overcommit", Usage: "try budgets that do not fit this host"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random"},
+			&cli.StringFlag{Name: "out", Usage: "run directory (default runs/<id>)"},
+			&cli.BoolFlag{Name: "keep", Usage: "leave the testbed up after the verdict, until Ctrl-C"},
+			jsonFlag(),
+		},
+		Action: run,
+	}
+}
+
+func run(c *cli.Context) error {
+	name, err := argument(c, "experiment")
+	if err != nil {
+		return err
+	}
+	experiment, err := testbed.LoadExperiment(name)
+	if err != nil {
+		return &testbed.InputError{Err: err}
+	}
+	if err := override(c, experiment); err != nil {
+		return &testbed.InputError{Err: err}
+	}
+	progress, finish := newProgress(os.Stderr)
+	summary, err := testbed.Run(c.Context, experiment, testbed.Options{
+		Out:             c.String("out"),
+		ScheduleFile:    c.String("schedule"),
+		AllowInfeasible: c.Bool("allow-infeasible"),
+		Overcommit:      c.Bool("overcommit"),
+		Keep:            c.Bool("keep"),
+		Progress:        progress,
+	})
+	finish()
+	if summary != nil {
+		if printErr := printSummary(c, summary); err == nil {
+			err = printErr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	switch summary.Verdict {
+	case results.Kept:
+		return nil
+	case results.Violated:
+		return verdictError(exitViolated)
+	default:
+		return verdictError(exitInvalid)
+	}
+}
+
+// override applies the options of the command line to an experiment.
+func override(c *cli.Context, e *testbed.Experiment) error {
+	if c.IsSet("runtime") {
+		e.Emulation.Runtime = c.String("runtime")
+	}
+	if c.IsSet("dilation") {
+		d, err := testbed.ParseDilation(c.String("dilation"))
+		if err != nil {
+			return fmt.Errorf("--dilation: %w", err)
+		}
+		e.Emulation.Dilation = d
+	}
+	if c.IsSet("duration") {
+		d, err := units.ParseVirtual(c.String("duration"))
+		if err != nil {
+			return fmt.Errorf("--duration: %w", err)
+		}
+		e.Emulation.Duration = d
+	}
+	if c.IsSet("sharing") {
+		e.Emulation.Sharing = c.String("sharing")
+	}
+	if c.IsSet("scheduler") {
+		e.Scheduler.Algorithm = c.String("scheduler")
+	}
+	if c.IsSet("margin") {
+		e.Scheduler.Margin = c.Float64("margin")
+	}
+	if c.IsSet("seed") {
+		e.Seed = c.Uint64("seed")
+	}
+	return e.Validate()
+}
+
+// printSummary writes the summary to stdout, for a person or, with --json, for a program.
+func printSummary(c *cli.Context, s *results.Summary) error {
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, s)
+	}
+	width, terminal := terminalWidth(os.Stdout)
+	return s.Text(c.App.Writer, width, terminal)
+}
+
+// terminalWidth is the width of a terminal, or 100 columns for anything else.
+func terminalWidth(file *os.File) (columns int, terminal bool) {
+	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 {
+		return 100, false
+	}
+	return int(size.Col), true
+}
+
+func reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "rebuild report.html of a run",
+		ArgsUsage: "RUN",
+		Action: func(c *cli.Context) error {
+			dir, err := argument(c, "run directory")
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(dir); err != nil && !filepath.IsAbs(dir) {
+				dir = filepath.Join("runs", dir)
+			}
+			path, err := testbed.Report(dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(c.App.Writer, path)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/results"
+)
+
+// runJSON runs an experiment and returns its exit code and summary.
+func runJSON(t *testing.T, dir string, args ...string) (int, results.Summary) {
+	t.Helper()
+	cmd := command(t, t.TempDir(), append([]string{"run", "--json"}, args...)...)
+	cmd.Dir = dir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	text, _ := cmd.Output()
+	var summary results.Summary
+	if err := json.Unmarshal(text, &summary); err != nil {
+		t.Fatalf("stdout is not a summary: %v\n%s\n%s", err, text, stderr.String())
+	}
+	return cmd.ProcessState.ExitCode(), summary
+}
+
+// TestQuickstartIsKeptThenViolatedOnASlowUplinkThenKeptWithALongDeadline is the product's promise: the
+// same schedule, judged on three systems.
+func TestQuickstartIsKeptThenViolatedOnASlowUplinkThenKeptWithALongDeadline(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	before := inventory(t)
+	dir := t.TempDir()
+
+	code, kept := runJSON(t, dir, "--out", "kept", "quickstart")
+	if code != 0 || kept.Verdict != results.Kept {
+		t.Fatalf("quickstart: exit code %d, %s: %s", code, kept.Verdict, kept.Reason)
+	}
+	cuts := map[int]bool{}
+	for _, task := range kept.Tasks {
+		if task.Cut < 1 || task.Cut > 5 {
+			t.Errorf("%s at %s is cut after layer %d, want 1..5", task.Task, task.Edge, task.Cut)
+		}
+		cuts[task.Cut] = true
+	}
+	if len(cuts) < 2 {
+		t.Errorf("the schedule uses the cuts %v, want at least two", cuts)
+	}
+
+	// The experiment of a run repeats it; slow one uplink down in it until its tasks' average load still
+	// fits but one frame no longer arrives in time.
+	text, err := os.ReadFile(filepath.Join(dir, "kept", "experiment.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := slowed(t, string(text))
+	write(t, filepath.Join(dir, "slow.yaml"), slow)
+	schedule := []string{"--schedule", "kept/schedule.json", "--allow-infeasible"}
+	code, violated := runJSON(t, dir, append(schedule, "--out", "violated", "slow.yaml")...)
+	if code != 3 || violated.Verdict != results.Violated {
+		t.Errorf("on a slow uplink: exit code %d, %s: %s", code, violated.Verdict, violated.Reason)
+	}
+	for _, task := range violated.Tasks {
+		if task.Verdict == results.Violated && !(strings.Contains(violated.Reason, task.Task) && strings.Contains(violated.Reason, task.Edge+".uplink")) {
+			t.Errorf("the reason does not name %s and %s.uplink: %s", task.Task, task.Edge, violated.Reason)
+		}
+	}
+
+	write(t, filepath.Join(dir, "patient.yaml"), strings.ReplaceAll(slow, "deadline: 200ms", "deadline: 5s"))
+	code, patient := runJSON(t, dir, append(schedule, "--out", "patient", "patient.yaml")...)
+	if code != 0 || patient.Verdict != results.Kept {
+		t.Errorf("with a deadline of 5 s: exit code %d, %s: %s", code, patient.Verdict, patient.Reason)
+	}
+	nothingLeft(t, before)
+}
+
+// slowed divides the rate of the slowest uplink of an expanded experiment by four.
+func slowed(t *testing.T, experiment string) string {
+	t.Helper()
+	const rate = "rate: 10Mbps"
+	if strings.Count(experiment, rate) != 1 {
+		t.Fatalf("the quickstart should have one uplink of 10 Mb/s:\n%s", experiment)
+	}
+	return strings.Replace(experiment, rate, "rate: 2500kbit", 1)
+}
+
+func TestSmokeRunsInBothRuntimes(t *testing.T) {
+	testutil.NeedsDocker(t)
+	testutil.NeedsEngine(t)
+	for _, runtime := range []string{"native", "docker"} {
+		t.Run(runtime, func(t *testing.T) {
+			before := inventory(t)
+			dir := t.TempDir()
+			code, s := runJSON(t, dir, "--out", "run", "--runtime", runtime, "smoke")
+			if code != 0 || s.Verdict != results.Kept {
+				t.Errorf("exit code %d, %s: %s", code, s.Verdict, s.Reason)
+			}
+			for _, file := range []string{"experiment.yaml", "schedule.json", "plan.json", "frames.parquet", "samples.parquet",
+				"events.jsonl", "host.json", "summary.json", "report.html"} {
+				if info, err := os.Stat(filepath.Join(dir, "run", file)); err != nil || info.Size() == 0 {
+					t.Errorf("%s: %v", file, err)
+				}
+			}
+			nothingLeft(t, before)
+		})
+	}
+}

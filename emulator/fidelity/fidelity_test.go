@@ -1,0 +1,111 @@
+package fidelity
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+func TestJudgeIsInvalidWithoutARequiredCheck(t *testing.T) {
+	ok := Check{Name: "link_rate", Subject: "a.uplink", OK: true}
+	if got := Judge([]Check{ok}, "link_rate").Verdict; got != Valid {
+		t.Errorf("one good check of the one required name: %s, want %s", got, Valid)
+	}
+	report := Judge([]Check{ok}, "link_rate", "cpu_granted")
+	if report.Verdict != Invalid {
+		t.Errorf("a required check is missing: %s, want %s", report.Verdict, Invalid)
+	}
+	if last := report.Checks[len(report.Checks)-1]; last.Name != "cpu_granted" || last.OK || last.Advice == "" {
+		t.Errorf("the missing check is not named: %+v", last)
+	}
+	if got := Judge(nil).Verdict; got != Invalid {
+		t.Errorf("no checks at all: %s, want %s", got, Invalid)
+	}
+}
+
+func TestLinkRateFailsOnBothSides(t *testing.T) {
+	for _, c := range []struct {
+		measured units.Rate
+		ok       bool
+	}{{10e6, true}, {9.6e6, true}, {9.4e6, false}, {10.4e6, true}, {10.6e6, false}, {0, false}, {units.Rate(math.NaN()), false}} {
+		got := LinkRate("gw.uplink", 10e6, c.measured)
+		if got.OK != c.ok || (got.Advice == "") != c.ok {
+			t.Errorf("measured %g of 10e6: ok %v, advice %q; want ok %v", float64(c.measured), got.OK, got.Advice, c.ok)
+		}
+	}
+}
+
+func TestCPUGrantedComparesUseWithQuotaWhileBusy(t *testing.T) {
+	const period = 20 * time.Millisecond
+	ms := func(wall, cpu float64) Busy {
+		return Busy{Wall: time.Duration(wall * 1e6), CPU: time.Duration(cpu * 1e6)}
+	}
+	for name, c := range map[string]struct {
+		quota      float64
+		spans      []Busy
+		known, ok  bool
+		value, eps float64
+	}{
+		"whole quota":             {0.25, []Busy{ms(400, 100), ms(420, 100)}, true, true, 200 / (0.25 * 780), 1e-9},
+		"a fifth missing":         {0.25, []Busy{ms(400, 76)}, true, false, 76 / (0.25 * 380), 1e-9},
+		"short work says nothing": {0.25, []Busy{ms(5, 5), ms(20, 5)}, false, false, 0, 0},
+		"two threads, one due":    {1.5, []Busy{ms(420, 500)}, true, true, 1.25, 1e-9},
+	} {
+		got, known := CPUGranted("gw", c.quota, period, c.spans)
+		if known != c.known || got.OK != c.ok || math.Abs(got.Value-c.value) > c.eps {
+			t.Errorf("%s: %+v known %v; want value %g, ok %v, known %v", name, got, known, c.value, c.ok, c.known)
+		}
+	}
+}
+
+func TestTimerLatenessIsHeldAgainstTheDeadline(t *testing.T) {
+	deadline := units.Virtual(200 * time.Millisecond)
+	if c := TimerLateness("gw", units.Virtual(3*time.Millisecond), deadline); !c.OK {
+		t.Errorf("3 ms late of 200 ms: %+v, want ok", c)
+	}
+	if c := TimerLateness("gw", units.Virtual(5*time.Millisecond), deadline); c.OK {
+		t.Errorf("5 ms late of 200 ms: %+v, want a failure", c)
+	}
+}
+
+func TestBackloggedRateCountsOnlySpansThatCannotRunEmpty(t *testing.T) {
+	const rate = 8e6 // 1 byte a microsecond
+	var points []LinkPoint
+	bytes := int64(0)
+	// 50 spans of 10 ms at half speed with a backlog that lasts, and 50 idle ones between them.
+	for i := range 100 {
+		p := LinkPoint{At: int64(i) * 10e6, Bytes: bytes}
+		if i%2 == 0 {
+			p.Backlog = 20_000
+			bytes += 5_000
+		}
+		points = append(points, p)
+	}
+	got, ok := BackloggedRate(rate, points)
+	if !ok || math.Abs(float64(got)-rate/2) > 1 {
+		t.Errorf("got %g ok %v, want %g", float64(got), ok, rate/2.0)
+	}
+	for i := range points {
+		points[i].Backlog /= 4 // 5 kB: could drain within the span
+	}
+	if got, ok := BackloggedRate(rate, points); ok {
+		t.Errorf("backlog that may have drained gave a rate of %g", float64(got))
+	}
+}
+
+func TestCompleteAndParity(t *testing.T) {
+	if c := Complete("cam at gw", 9, 10); c.OK || c.Value != 0.9 {
+		t.Errorf("9 of 10: %+v", c)
+	}
+	if c := Complete("cam at gw", 10, 10); !c.OK {
+		t.Errorf("10 of 10: %+v", c)
+	}
+	if c := Parity("cam at gw", 1e-3); c.OK {
+		t.Errorf("difference 1e-3: %+v", c)
+	}
+	if c := Parity("cam at gw", math.NaN()); c.OK {
+		t.Errorf("difference NaN: %+v", c)
+	}
+}

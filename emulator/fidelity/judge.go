@@ -1,0 +1,136 @@
+package fidelity
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// Judge combines checks: the report is valid when there is at least one check of every required name
+// and all checks are ok. A missing one becomes a failed check of its own, because a run nobody watched
+// proves nothing.
+func Judge(checks []Check, required ...string) Report {
+	seen := map[string]bool{}
+	for _, c := range checks {
+		seen[c.Name] = true
+	}
+	for _, name := range required {
+		if !seen[name] {
+			checks = append(checks, Check{Name: name, Subject: "run",
+				Advice: "no " + name + " figure was recorded, so nothing shows that the emulation kept its promise; run longer"})
+		}
+	}
+	report := Report{Verdict: Valid, Checks: checks}
+	for _, c := range checks {
+		if !c.OK {
+			report.Verdict = Invalid
+		}
+	}
+	if len(checks) == 0 {
+		report.Verdict = Invalid
+	}
+	return report
+}
+
+// RateTolerance bounds |measured/planned − 1| of a link's rate. Long flows through HTB with splitbed's
+// bursts stay within 1 % and short samples add as much again; a transfer time that is off by more than
+// 5 % moves a frame across a deadline that a schedule was laid out to meet.
+const RateTolerance = 0.05
+
+// LinkRate is the check of a link's rate in the run's own traffic: value is measured ÷ planned.
+func LinkRate(subject string, planned, measured units.Rate) Check {
+	return rate("link_rate", subject, planned, measured)
+}
+
+// LinkProbe is the check of a link's rate in a bulk transfer before the run: value is measured ÷ planned.
+func LinkProbe(subject string, planned, measured units.Rate) Check {
+	return rate("link_probe", subject, planned, measured)
+}
+
+func rate(name, subject string, planned, measured units.Rate) Check {
+	ratio := float64(measured) / float64(planned)
+	c := Check{Name: name, Subject: subject, Value: ratio, Limit: RateTolerance,
+		OK: math.Abs(ratio-1) <= RateTolerance}
+	switch {
+	case c.OK:
+	case ratio < 1 || math.IsNaN(ratio):
+		c.Advice = fmt.Sprintf("transfer times over %s are too long: the host could not serve the link; raise the dilation", subject)
+	default:
+		c.Advice = fmt.Sprintf("transfer times over %s are too short: its shaping was changed or bypassed; look at its qdiscs", subject)
+	}
+	return c
+}
+
+// CPUShortfall bounds the part of its quota a busy edge may lack. A head that gets 10 % less CPU than
+// its budget ends 10 % later, which is the size of the scheduler's default safety margin.
+const CPUShortfall = 0.10
+
+// Busy is a span in which an edge computed: its length in wall time and the CPU it used.
+type Busy struct{ Wall, CPU time.Duration }
+
+// CPUGranted is the check of an edge's CPU: value is the CPU it used while it was busy ÷ what its
+// quota (in cores) was due in that time. One period of each span is taken off, because work that starts
+// late in a period waits for the next one. Values above 1 are not a fault here: work shorter than a
+// slice runs at the speed of the core.
+//
+// With more than one thread a head does not keep every core busy, so only what one thread can use is due.
+// ok is false where no span is longer than a period, so that nothing can be said.
+func CPUGranted(subject string, quota float64, period time.Duration, spans []Busy) (check Check, ok bool) {
+	due, used := 0.0, 0.0
+	for _, s := range spans {
+		if s.Wall <= period {
+			continue
+		}
+		due += min(quota, 1) * (s.Wall - period).Seconds()
+		used += s.CPU.Seconds()
+	}
+	if due == 0 {
+		return Check{}, false
+	}
+	c := Check{Name: "cpu_granted", Subject: subject, Value: used / due, Limit: 1 - CPUShortfall}
+	if c.OK = c.Value >= c.Limit; !c.OK {
+		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
+	}
+	return c, true
+}
+
+// TimerShare is the part of the shortest deadline by which a timer may be late at the 99th percentile.
+// It is what a capture, and with it everything after, can be shifted by.
+const TimerShare = 0.02
+
+// TimerLateness is the check of a node's timers: value is the 99th percentile of how late they fired
+// and limit [TimerShare] of the shortest deadline, both in virtual seconds.
+func TimerLateness(subject string, p99, deadline units.Virtual) Check {
+	c := Check{Name: "timer_lateness", Subject: subject, Value: p99.Seconds(), Limit: TimerShare * deadline.Seconds()}
+	if c.OK = c.Value <= c.Limit; !c.OK {
+		c.Advice = fmt.Sprintf("frames at %s were captured and sent late: the host was too busy; raise the dilation or end other work", subject)
+	}
+	return c
+}
+
+// Complete is the check that every frame due was recorded: value is recorded ÷ due.
+func Complete(subject string, recorded, due int) Check {
+	c := Check{Name: "records", Subject: subject, Value: 1, Limit: 1}
+	if due > 0 {
+		c.Value = float64(recorded) / float64(due)
+	}
+	if c.OK = recorded >= due; !c.OK {
+		c.Advice = fmt.Sprintf("%d of %d frames due at %s were never recorded: the run ended early", due-recorded, due, subject)
+	}
+	return c
+}
+
+// ParityTolerance bounds the relative difference between the answer of the cut network, as it ran over
+// the emulated link in float32, and that of the uncut network. Fused kernels differ by a few 1e-6.
+const ParityTolerance = 1e-4
+
+// Parity is the check that the two halves are the network: value is the largest relative difference.
+func Parity(subject string, difference float64) Check {
+	c := Check{Name: "parity", Subject: subject, Value: difference, Limit: ParityTolerance}
+	if c.OK = difference <= ParityTolerance; !c.OK {
+		c.Advice = fmt.Sprintf("the two halves of the network at %s do not give the answer of the whole: its times are of another computation", subject)
+	}
+	return c
+}

@@ -1,0 +1,74 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+)
+
+// Choice is the set of words a key takes. Later holds those the format knows and this version does not do: they
+// get an error of their own, and moving one to Now is all it takes to allow it.
+type Choice struct {
+	Now, Later []string
+}
+
+// Check refuses a word that is not one of c.Now.
+func (c Choice) Check(at Cursor, word string) error {
+	return c.CheckOr(at, word, strings.Join(c.Now, ", "))
+}
+
+// CheckOr is Check with a text of its own for what is allowed, where there is more than single words.
+func (c Choice) CheckOr(at Cursor, word, allowed string) error {
+	switch {
+	case slices.Contains(c.Now, word):
+		return nil
+	case slices.Contains(c.Later, word):
+		return at.NotYet(word, allowed)
+	case word == "":
+		return at.Errorf(allowed, "is missing")
+	}
+	if near := Nearest(word, slices.Concat(c.Now, c.Later)); near != "" {
+		return at.Errorf(allowed, "%q is unknown; did you mean %s?", Clip(word), near)
+	}
+	return at.Errorf(allowed, "%q is unknown", Clip(word))
+}
+
+// NotYet refuses something the format describes and this version cannot do.
+func (c Cursor) NotYet(what, allowed string) error {
+	return c.Errorf(allowed, "%s is not supported yet", what)
+}
+
+// Nearest is the name a mistyped word most likely meant: at most two letters away, and less than half of the
+// word. It is empty where there is none.
+func Nearest(word string, names []string) string {
+	best, found := 3, ""
+	if len(word) > 64 {
+		return ""
+	}
+	for _, name := range names {
+		if d := distance(word, name); d < best && 2*d < len(name) {
+			best, found = d, name
+		}
+	}
+	return found
+}
+
+// distance is the number of letters to insert, delete or change (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

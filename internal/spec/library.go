@@ -1,0 +1,70 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Library is a set of shipped files, usable by bare name.
+type Library struct {
+	// Kind is what a file holds ("topology"), Files the files, all of them NAME.yaml.
+	Kind  string
+	Files fs.FS
+}
+
+// Names lists the shipped files in alphabetical order, without their ending.
+func (l Library) Names() []string {
+	files, err := fs.Glob(l.Files, "*.yaml")
+	if err != nil { // only a malformed pattern is one
+		return nil
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strings.TrimSuffix(f, ".yaml")
+	}
+	return names
+}
+
+// Read finds a file by shipped name or by path. Anything with a slash or an ending is a path, relative to dir; a bare
+// word is a shipped name, or else a file. The name returned is the one errors should carry.
+func (l Library) Read(dir, nameOrPath string) (file string, data []byte, err error) {
+	bare := !strings.ContainsAny(nameOrPath, "./")
+	if bare {
+		shipped := nameOrPath + ".yaml"
+		if data, err := fs.ReadFile(l.Files, shipped); err == nil {
+			return shipped, data, nil
+		}
+	}
+	path := nameOrPath
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	data, err = ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		problem := fmt.Sprintf("%q is neither a shipped %s nor a file", Clip(nameOrPath), l.Kind)
+		if near := Nearest(nameOrPath, l.Names()); near != "" {
+			problem += "; did you mean " + near + "?"
+		}
+		return "", nil, &Error{Problem: problem, Allowed: strings.Join(l.Names(), ", ") + ", or a path", Err: err}
+	}
+	return path, data, err
+}
+
+// ReadFile reads a spec file of at most MaxSize bytes. Its error is an *Error.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{Problem: err.Error(), Err: err}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, &Error{Problem: err.Error(), Err: err}
+	}
+	return data, nil
+}

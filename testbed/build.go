@@ -1,0 +1,141 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/emulator/node"
+	"github.com/splitbed/splitbed/workloads/engine"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+// testbed is a plan made real. What it holds is made in build and removed in tearDown, in reverse order.
+type testbed struct {
+	plan    *Plan
+	options Options
+	dir     *runDir
+
+	journal *Journal
+	hub     *replay.Hub
+	runtime node.Runtime
+	nodes   map[string]node.Node
+	links   *link.Live
+}
+
+// parallelStarts bounds how many nodes start at once.
+const parallelStarts = 8
+
+// build makes the nodes and the network between them, and compares what the kernel has with the plan.
+func (t *testbed) build(ctx context.Context) (err error) {
+	names := t.plan.nodeNames()
+	t.options.Progress.Phase(Build, fmt.Sprintf("%d nodes, %s runtime", len(names), t.plan.Runtime))
+	if t.journal, err = openJournal(t.plan.Run, t.dir.path); err != nil {
+		return err
+	}
+	if t.hub, err = replay.Listen(t.dir.path); err != nil {
+		return err
+	}
+	if t.runtime, err = t.newRuntime(ctx); err != nil {
+		return err
+	}
+	if err := t.startNodes(ctx, names); err != nil {
+		return err
+	}
+	namespaces := map[string]string{}
+	for name, n := range t.nodes {
+		namespaces[name] = n.NetNS()
+	}
+	if t.links, err = link.Build(ctx, t.plan.Network.Network, namespaces, t.journal); err != nil {
+		return err
+	}
+	return t.links.Verify(ctx)
+}
+
+func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
+	if t.plan.Runtime == RuntimeNative {
+		return node.Native(t.journal)
+	}
+	library, err := engine.LibraryPath()
+	if err != nil {
+		return nil, err
+	}
+	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Library: library})
+}
+
+// startNodes starts every node's process; they connect to the hub and wait for orders.
+func (t *testbed) startNodes(ctx context.Context, names []string) error {
+	t.nodes = map[string]node.Node{}
+	started := make([]node.Node, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelStarts)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			started[i], err = t.runtime.Start(ctx, node.Spec{
+				Run: t.plan.Run, Name: name,
+				Binary: t.options.Binary,
+				Args:   []string{"node", "--control", t.hub.Path(), "--name", name},
+				Dir:    t.dir.path,
+				Mounts: []string{t.options.Store.Dir},
+				Log:    filepath.Join(t.dir.file(logsDir), name+".log"),
+			})
+			return err
+		})
+	}
+	err := group.Wait()
+	for i, n := range started {
+		if n != nil {
+			t.nodes[names[i]] = n
+		}
+	}
+	return err
+}
+
+// tearDown removes everything the testbed made, as far as it came, and its journal when nothing is left.
+func (t *testbed) tearDown(ctx context.Context) error {
+	var errs []error
+	if t.links != nil {
+		errs = append(errs, t.links.Close(ctx))
+	}
+	group := errgroup.Group{}
+	group.SetLimit(parallelStarts)
+	stopped := make(chan error, len(t.nodes))
+	for _, n := range t.nodes {
+		group.Go(func() error {
+			stopped <- n.Stop(ctx)
+			return nil
+		})
+	}
+	group.Wait()
+	close(stopped)
+	for err := range stopped {
+		errs = append(errs, err)
+	}
+	if t.runtime != nil {
+		errs = append(errs, t.runtime.Close())
+	}
+	if t.hub != nil {
+		errs = append(errs, t.hub.Close())
+	}
+	err := errors.Join(errs...)
+	if t.journal != nil && err == nil {
+		err = t.journal.remove()
+	}
+	if err != nil {
+		return fmt.Errorf("tear down (`splitbed clean` tries again once this process has ended): %w", err)
+	}
+	return nil
+}
+
+// nodeNames lists the edges that have work, and the cloud.
+func (p *Plan) nodeNames() []string {
+	var names []string
+	for _, n := range p.Network.Nodes {
+		names = append(names, n.Name)
+	}
+	return names
+}

@@ -1,0 +1,104 @@
+package testbed
+
+import (
+	"fmt"
+
+	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads"
+	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+// system is a topology and a workload with every reference looked up: what there is to schedule.
+type system struct {
+	topology *topologies.Topology
+	workload *workloads.Resolved
+	edges    map[string]int // index into topology.Edges by name
+	profiles map[pictureSize]model.Profile
+}
+
+// pictureSize is what a network's costs depend on.
+type pictureSize struct {
+	model         string
+	height, width int
+}
+
+// newSystem profiles every network of the workload at every picture size it meets.
+func newSystem(topology *topologies.Topology, workload *workloads.Resolved) (*system, error) {
+	s := &system{topology: topology, workload: workload, edges: map[string]int{}, profiles: map[pictureSize]model.Profile{}}
+	for i, e := range topology.Edges {
+		s.edges[e.Name] = i
+	}
+	for _, task := range workload.Tasks {
+		for _, source := range task.At {
+			size := pictureSize{task.Model, source.Height, source.Width}
+			if _, ok := s.profiles[size]; ok {
+				continue
+			}
+			profile, err := model.Describe(size.model, size.height, size.width)
+			if err != nil {
+				return nil, fmt.Errorf("task %s at %s: %w", task.Name, source.Edge, err)
+			}
+			s.profiles[size] = profile
+		}
+	}
+	return s, nil
+}
+
+func (s *system) profile(task workloads.Task, source workloads.Source) model.Profile {
+	return s.profiles[pictureSize{task.Model, source.Height, source.Width}]
+}
+
+// messageBytes is what one frame of a task writes to its connection at a cut: header and payload. A cut
+// at 0 sends the encoded picture.
+func (s *system) messageBytes(task workloads.Task, source workloads.Source, cut int) units.Bytes {
+	if cut == 0 {
+		return replay.HeaderBytes + source.Input
+	}
+	return replay.HeaderBytes + replay.PayloadBytes(task.Wire.DType, s.profile(task, source).Layers[cut].Elems)
+}
+
+// delay is the one-way delay from an edge to the cloud: its uplink's and that of every trunk on the way.
+func (s *system) delay(edge int) units.Virtual {
+	delay := s.topology.Edges[edge].Uplink.Delay
+	for _, trunk := range s.topology.Path(edge) {
+		delay += s.topology.Trunks[trunk].Delay
+	}
+	return delay
+}
+
+// instance is the scheduling problem of this system. With framing, a frame counts with the TCP/IP and
+// Ethernet headers it has on the link; margin is the part of a deadline kept in reserve.
+func (s *system) instance(margin float64, framing bool) scheduler.Instance {
+	inst := scheduler.Instance{Threshold: s.topology.Threshold}
+	for _, t := range s.topology.Trunks {
+		inst.Trunks = append(inst.Trunks, scheduler.Trunk{Name: t.Name, Rate: t.Rate, Next: s.topology.TrunkIndex(t.Trunk)})
+	}
+	for _, e := range s.topology.Edges {
+		inst.Edges = append(inst.Edges, scheduler.Edge{
+			Name: e.Name, Compute: e.Compute, Uplink: e.Uplink.Rate, Trunk: s.topology.TrunkIndex(e.Trunk)})
+	}
+	for _, task := range s.workload.Tasks {
+		t := scheduler.Task{Name: task.Name}
+		for _, source := range task.At {
+			edge := s.edges[source.Edge]
+			place := scheduler.Place{Edge: edge, Input: float64(source.Input) * source.FPS}
+			for cut, layer := range s.profile(task, source).Layers {
+				bytes := s.messageBytes(task, source, cut)
+				if framing {
+					bytes = shape.WireBytes(bytes)
+				}
+				place.Demand = append(place.Demand, scheduler.Demand{
+					Rate:    scheduler.Bandwidth(bytes, source.FPS, task.Deadline, s.delay(edge), margin),
+					Compute: units.FLOPS(layer.FLOPs * source.FPS),
+				})
+			}
+			t.At = append(t.At, place)
+		}
+		inst.Tasks = append(inst.Tasks, t)
+	}
+	return inst
+}

@@ -1,0 +1,156 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/workloads/model"
+)
+
+// Plan is everything a run will make and do, decided before anything is made. It is a pure function of
+// the experiment, its seed, the schedule and the host's figures.
+type Plan struct {
+	Run        string                `json:"run"`
+	Experiment *Experiment           `json:"-"` // experiment.yaml, everything inlined
+	Host       Host                  `json:"-"` // host.json
+	Instance   scheduler.Instance    `json:"-"`
+	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
+	Violations []scheduler.Violation `json:"violations,omitempty"`
+
+	Runtime  string         `json:"runtime"`
+	Dilation units.Dilation `json:"dilation"`
+	Budget   Budget         `json:"budget"`
+	Warmup   units.Virtual  `json:"warmup"`
+	Duration units.Virtual  `json:"duration"`
+	// Drain is how long answers are waited for after the window.
+	Drain      units.Virtual  `json:"drain"`
+	Streams    []Stream       `json:"streams"`
+	Background []Flow         `json:"background,omitempty"`
+	Network    *emulator.Plan `json:"network"`
+}
+
+// prepare resolves, schedules and plans an experiment. It starts nothing.
+func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
+	o.Progress.Phase(Resolve, "")
+	s, err := resolve(e)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
+	p := &Plan{
+		Run: newRunID(time.Now()), Experiment: e, Runtime: e.Emulation.Runtime,
+		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
+	}
+	if err := p.schedule(ctx, s, o); err != nil {
+		return nil, err
+	}
+	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
+	p.Background = s.flows(p.Duration)
+	if len(p.Streams) == 0 {
+		return nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
+	}
+	p.Drain = drain(p.Streams)
+
+	o.Progress.Phase(Planning, "")
+	// What this host cannot do at all is said before anything is measured on it.
+	if err := p.checkHost(ctx, s); err != nil {
+		return nil, err
+	}
+	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
+		return nil, err
+	}
+	if err := p.chooseDilation(s, e.Emulation.Dilation, o.Overcommit); err != nil {
+		return nil, err
+	}
+	if err := p.planNetwork(s); err != nil {
+		return nil, inputError(err)
+	}
+	if err := p.predict(s); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// resolve looks up everything an experiment names.
+func resolve(e *Experiment) (*system, error) {
+	topology, err := e.Topology.Expand()
+	if err != nil {
+		return nil, err
+	}
+	workload, err := e.Workload.Resolve(topology, e.Seed, builtin{})
+	if err != nil {
+		return nil, err
+	}
+	return newSystem(topology, workload)
+}
+
+// schedule plans the tasks, or reads a schedule made elsewhere, and checks it.
+func (p *Plan) schedule(ctx context.Context, s *system, o Options) error {
+	options := p.Experiment.Scheduler
+	p.Instance = s.instance(options.Margin, options.Framing)
+	if err := p.Instance.Validate(); err != nil {
+		return inputError(err)
+	}
+	if o.ScheduleFile != "" {
+		file, err := os.Open(o.ScheduleFile)
+		if err != nil {
+			return inputError(fmt.Errorf("schedule: %w", err))
+		}
+		defer file.Close()
+		if p.Schedule, err = scheduler.ReadSchedule(file, p.Instance); err != nil {
+			return inputError(fmt.Errorf("schedule %s: %w", o.ScheduleFile, err))
+		}
+	} else {
+		planner, err := scheduler.ByName(options.Algorithm)
+		if err != nil {
+			return inputError(err)
+		}
+		if p.Schedule, err = planner.Plan(ctx, p.Instance); err != nil {
+			return inputError(err)
+		}
+	}
+	p.Violations = scheduler.Check(p.Instance, p.Schedule)
+	if len(p.Violations) > 0 && !o.AllowInfeasible {
+		return inputError(&InfeasibleError{p.Violations})
+	}
+	return nil
+}
+
+// InfeasibleError names every constraint a schedule breaks.
+type InfeasibleError struct{ Violations []scheduler.Violation }
+
+func (e *InfeasibleError) Error() string {
+	text := "the schedule breaks constraints (--allow-infeasible tries it all the same):"
+	for _, v := range e.Violations {
+		text += "\n  " + v.String()
+	}
+	return text
+}
+
+// drain is how long a run waits for answers after its window: two of the longest deadlines, at least a second.
+func drain(streams []Stream) units.Virtual {
+	longest := units.Virtual(time.Second)
+	for _, s := range streams {
+		longest = max(longest, 2*s.Deadline)
+	}
+	return longest
+}
+
+// shortestDeadline is what timers are held against.
+func (p *Plan) shortestDeadline() units.Virtual {
+	shortest := p.Streams[0].Deadline
+	for _, s := range p.Streams {
+		shortest = min(shortest, s.Deadline)
+	}
+	return shortest
+}
+
+// builtin tells the workload what the built-in networks take.
+type builtin struct{}
+
+func (builtin) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }

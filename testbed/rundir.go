@@ -1,0 +1,123 @@
+package testbed
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/splitbed/splitbed/internal/atomicfile"
+)
+
+// The files of a run directory.
+const (
+	experimentFile = "experiment.yaml"
+	scheduleFile   = "schedule.json"
+	planFile       = "plan.json"
+	hostFile       = "host.json"
+	framesFile     = "frames.parquet"
+	samplesFile    = "samples.parquet"
+	eventsFile     = "events.jsonl"
+	summaryFile    = "summary.json"
+	reportFile     = "report.html"
+
+	// logsDir holds what the nodes record and say while the run lasts; it goes when the records are made.
+	logsDir      = "logs"
+	timelineFile = logsDir + "/timeline.json"
+	samplesLog   = logsDir + "/samples.jsonl"
+)
+
+// newRunID names a run: its start and six random digits, so that no two runs of a host share a name.
+func newRunID(now time.Time) string {
+	var b [3]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])
+}
+
+// runDir is the directory of one run.
+type runDir struct {
+	path   string
+	mu     sync.Mutex // guards events
+	events *os.File
+}
+
+// event is a line of events.jsonl: something that happened, at wall time and, once the window's start is
+// known, at virtual seconds from it.
+type event struct {
+	Time    time.Time `json:"time"`
+	Virtual *float64  `json:"virtual_s,omitempty"`
+	Event   string    `json:"event"`
+	Subject string    `json:"subject,omitempty"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// newRunDir makes the directory of a run. It must not exist yet, unless it is empty: a run never
+// overwrites another's records.
+func newRunDir(path string) (*runDir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
+		return nil, inputError(fmt.Errorf("run directory %s is not empty; name another with --out", path))
+	}
+	if err := os.MkdirAll(filepath.Join(path, logsDir), 0o755); err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	events, err := os.OpenFile(filepath.Join(path, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	return &runDir{path: path, events: events}, nil
+}
+
+func (d *runDir) nodeLog(node string) string { return nodeLog(d.path, node) }
+
+func (d *runDir) file(name string) string { return filepath.Join(d.path, name) }
+
+func (d *runDir) writeJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return atomicfile.WriteBytes(d.file(name), append(b, '\n'))
+}
+
+// event appends a line to events.jsonl.
+func (d *runDir) event(e event) error {
+	e.Time = time.Now()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.events.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("run directory: %w", err)
+	}
+	return nil
+}
+
+func (d *runDir) close() error { return d.events.Close() }
+
+// discard removes a run directory in which nothing was recorded.
+func (d *runDir) discard() error { return errors.Join(d.close(), os.RemoveAll(d.path)) }
+
+// writePlan writes down what a run is about to do.
+func (d *runDir) writePlan(p *Plan) error {
+	experiment, err := p.Experiment.YAML()
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		atomicfile.WriteBytes(d.file(experimentFile), experiment),
+		d.writeJSON(scheduleFile, p.Schedule),
+		d.writeJSON(planFile, p),
+		d.writeJSON(hostFile, p.Host),
+	)
+}

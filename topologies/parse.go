@@ -1,0 +1,101 @@
+package topologies
+
+import (
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// What a topology leaves out.
+const (
+	// DefaultThreshold lets a schedule assign all of an uplink.
+	DefaultThreshold = 1.0
+	// DefaultQueue is the queue of a small router: long enough for TCP to fill the link, short against a
+	// deadline of 200 ms.
+	DefaultQueue = units.Virtual(50e6)
+	// DefaultDownlink is wide, because answers are a few bytes; its delay is the uplink's.
+	DefaultDownlink = units.Rate(1e9)
+)
+
+// Parse reads a topology. File is the name errors carry; every error is a *spec.Error.
+func Parse(file string, data []byte) (*Topology, error) {
+	t := &Topology{}
+	if _, err := spec.Decode(file, data, t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// UnmarshalSpec reads a topology that stands by itself or inside an experiment, where it can also be a shipped name or
+// a path, and checks it.
+func (t *Topology) UnmarshalSpec(c spec.Cursor) error {
+	if name, ok := c.Reference(); ok {
+		named, err := LoadFrom(c.Dir(), name)
+		if err != nil {
+			return c.Wrap(err)
+		}
+		*t = *named
+		return nil
+	}
+	type plain Topology
+	p := plain{Threshold: DefaultThreshold, source: c}
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*t = Topology(p)
+	return t.Validate()
+}
+
+// UnmarshalSpec reads a link over its defaults.
+func (l *Link) UnmarshalSpec(c spec.Cursor) error {
+	if err := refuseTrace(c); err != nil {
+		return err
+	}
+	type plain Link
+	p := plain{Queue: DefaultQueue}
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*l = Link(p)
+	return nil
+}
+
+// UnmarshalSpec reads a trunk over its defaults. It stands before the one Link would lend it.
+func (t *Trunk) UnmarshalSpec(c spec.Cursor) error {
+	if err := refuseTrace(c); err != nil {
+		return err
+	}
+	type plainLink Link
+	p := struct {
+		Name      string `yaml:"name"`
+		plainLink `yaml:",inline"`
+		Trunk     string `yaml:"trunk"`
+	}{plainLink: plainLink{Queue: DefaultQueue}}
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*t = Trunk{Name: p.Name, Link: Link(p.plainLink), Trunk: p.Trunk}
+	return nil
+}
+
+func refuseTrace(c spec.Cursor) error {
+	if !c.Has("trace") {
+		return nil
+	}
+	return c.Field("trace").NotYet("a link that follows a trace", "rate, such as 10Mbps")
+}
+
+// UnmarshalSpec reads a constant or a range to draw from.
+func (d *RateDist) UnmarshalSpec(c spec.Cursor) error {
+	return spec.DecodeRange(c, &d.Low, &d.High)
+}
+
+// UnmarshalSpec reads a constant or a range to draw from.
+func (d *DelayDist) UnmarshalSpec(c spec.Cursor) error {
+	return spec.DecodeRange(c, &d.Low, &d.High)
+}
+
+// MarshalYAML writes the form UnmarshalSpec reads.
+func (d RateDist) MarshalYAML() (any, error) { return spec.EncodeRange(d.Low, d.High), nil }
+
+// MarshalYAML writes the form UnmarshalSpec reads.
+func (d DelayDist) MarshalYAML() (any, error) { return spec.EncodeRange(d.Low, d.High), nil }

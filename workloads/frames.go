@@ -1,0 +1,29 @@
+package workloads
+
+import (
+	"bytes"
+	"fmt"
+	"image/jpeg"
+
+	"github.com/splitbed/splitbed/workloads/camera"
+)
+
+// surveyed is how many of a directory's pictures are looked at: enough for a mean, few enough to be quick.
+const surveyed = 32
+
+// survey looks at a directory's first pictures: their mean encoded size in bytes, and the first one's size in pixels.
+func survey(dir string) (mean float64, first size, err error) {
+	// The pictures are decoded into a size any will do for, to find out now if one is broken.
+	pictures, err := camera.Directory(dir, sideGrain, sideGrain, surveyed)
+	if err != nil {
+		return 0, size{}, err
+	}
+	for _, p := range pictures {
+		mean += float64(len(p)) / float64(len(pictures))
+	}
+	config, err := jpeg.DecodeConfig(bytes.NewReader(pictures[0]))
+	if err != nil {
+		return 0, size{}, fmt.Errorf("the first picture of %s: %w", dir, err)
+	}
+	return mean, size{config.Height, config.Width}, nil
+}

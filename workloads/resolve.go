@@ -1,0 +1,256 @@
+package workloads
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/topologies"
+)
+
+// ModelInfo is what resolving needs to know of the networks.
+type ModelInfo interface {
+	// MinSize is the height and width in pixels of the smallest picture a network takes. The error for an
+	// unknown network lists the known ones.
+	MinSize(model string) (h, w int, err error)
+}
+
+// Resolved is a workload with everything decided: what each task does at each edge.
+type Resolved struct {
+	Name       string       `json:"name"`
+	Tasks      []Task       `json:"tasks"`
+	Background []Background `json:"background,omitempty"`
+}
+
+// Resolve decides what a workload leaves to a topology and a seed: input by edge, picture sizes, phases. The same
+// arguments give the same result. Errors are *spec.Error.
+//
+// A frame of d encoded bytes is a 4:3 picture of encoding·d/3 pixels, its sides rounded to multiples of four. A
+// network runs at no more than eight sizes; where its sources ask for more, each takes the nearest of eight in a
+// geometric grid, and a frame keeps its d bytes. Where the picture would be smaller than the network takes, it is the
+// smallest one, Input is what that picture encodes to, and FPS falls by the same factor. So Input·FPS, the bytes a second
+// a source delivers, is always what the workload asks for (to half a byte a frame).
+//
+// Pictures of a directory keep the aspect of the first of them, and their mean file size is d. A network with a shape runs at
+// that shape alone: its sources with a share of an input have whole frames, at a share of the rate.
+func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelInfo) (*Resolved, error) {
+	if err := w.Validate(); err != nil {
+		return nil, err
+	}
+	topo, err := topo.Expand()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Check(topo); err != nil {
+		return nil, err
+	}
+	r := resolver{topo: topo, seed: seed, networks: map[string]*network{}}
+	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
+	for i, t := range w.Tasks {
+		at := w.source.Field("tasks").Index(i)
+		h, width, err := models.MinSize(t.Model)
+		if err != nil {
+			return nil, at.Field("model").Wrap(err)
+		}
+		tasks, err := r.tasks(at, t, size{h, width})
+		if err != nil {
+			return nil, err
+		}
+		out.Tasks = append(out.Tasks, tasks...)
+	}
+	for _, n := range r.networks {
+		n.settle()
+	}
+	for i := range out.Tasks {
+		t := &out.Tasks[i]
+		for j := range t.At {
+			t.At[j].draw(r.random(t.Name, t.At[j].Edge))
+		}
+	}
+	return out, nil
+}
+
+type resolver struct {
+	topo     *topologies.Topology
+	seed     uint64
+	networks map[string]*network
+	sources  int
+}
+
+// network gathers the sources that run one network, whose picture sizes are chosen together.
+type network struct {
+	smallest size
+	wishes   []wish
+}
+
+// wish is what a source would have if pictures came in any size.
+type wish struct {
+	source   *Source
+	bytes    float64 // encoded bytes of a frame
+	encoding float64 // raw bytes ÷ encoded bytes of this source's pictures
+	aspect   size
+}
+
+// picture is the one to run, were there no limit on the number of sizes.
+func (w wish) picture() size { return w.aspect.scaled(w.bytes * w.encoding / channels) }
+
+// random is the stream of random numbers that belongs to a name.
+func (r *resolver) random(names ...string) *rand.Rand {
+	h := fnv.New64a()
+	for _, n := range names {
+		var length [8]byte
+		binary.LittleEndian.PutUint64(length[:], uint64(len(n)))
+		h.Write(length[:]) // so that "a","bc" and "ab","c" differ; a hash never fails to write
+		h.Write([]byte(n))
+	}
+	return rand.New(rand.NewPCG(r.seed, h.Sum64()))
+}
+
+func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest size) ([]Task, error) {
+	common, err := pictures(at, t)
+	if err != nil {
+		return nil, err
+	}
+	net := r.network(t, smallest)
+	var out []Task
+	for _, name := range t.names() {
+		random := r.random(name)
+		task := Task{Name: name, Model: t.Model, Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop}
+		whole := common
+		if t.Input.Frames == "" {
+			whole.bytes = float64(t.Input.Low) + random.Float64()*float64(t.Input.High-t.Input.Low)
+		}
+		parts := r.parts(t, random)
+		if r.sources += len(parts); r.sources > maxSources {
+			return nil, at.Field("count").Errorf("", "tasks and edges together make more than %d sources", maxSources)
+		}
+		task.At = make([]Source, len(parts))
+		for i, p := range parts {
+			source := &task.At[i]
+			*source = Source{Edge: p.edge, FPS: t.FPS, Arrival: t.Arrival, Frames: t.Input.Frames}
+			net.add(t, source, whole, p.part)
+		}
+		out = append(out, task)
+	}
+	return out, nil
+}
+
+// pictures is what a task's frames have in common: for those of a directory everything, for synthetic ones all but
+// their size.
+func pictures(at spec.Cursor, t TaskSpec) (wish, error) {
+	if t.Input.Frames == "" {
+		return wish{encoding: t.Encoding, aspect: fourToThree()}, nil
+	}
+	bytes, first, err := survey(t.Input.Frames)
+	if err != nil {
+		return wish{}, at.Field("input").Field("frames").Wrap(err)
+	}
+	return wish{bytes: bytes, encoding: channels * first.pixels() / bytes, aspect: first}, nil
+}
+
+func (r *resolver) network(t TaskSpec, smallest size) *network {
+	key := fmt.Sprint(t.Model, t.Shape)
+	if r.networks[key] == nil {
+		r.networks[key] = &network{smallest: smallest}
+	}
+	return r.networks[key]
+}
+
+// add gives a source its part of a whole input.
+func (n *network) add(t TaskSpec, s *Source, whole wish, part float64) {
+	if len(t.Shape) > 0 {
+		s.Height, s.Width = t.Shape[2], t.Shape[3]
+		s.Input = units.Bytes(max(1, math.Round(whole.bytes)))
+		s.FPS = t.FPS * part
+		return
+	}
+	whole.source = s
+	whole.bytes *= part
+	n.wishes = append(n.wishes, whole)
+}
+
+// settle chooses the network's picture sizes and gives every source one of them.
+func (n *network) settle() {
+	wanted := make([]size, len(n.wishes))
+	for i, w := range n.wishes {
+		if wanted[i] = w.picture(); !wanted[i].holds(n.smallest) {
+			wanted[i] = w.aspect.atLeast(n.smallest)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	sizes := choose(wanted)
+	for i, w := range n.wishes {
+		picture := nearest(sizes, wanted[i].pixels())
+		s := w.source
+		s.Height, s.Width = picture.height, picture.width
+		s.Input = units.Bytes(max(1, math.Round(w.bytes)))
+		if !w.picture().holds(n.smallest) {
+			s.Input = units.Bytes(max(1, math.Round(picture.encoded(w.encoding))))
+			s.FPS *= w.bytes / float64(s.Input)
+		}
+	}
+}
+
+// draw takes a source's seed and phase from its stream.
+func (s *Source) draw(random *rand.Rand) {
+	s.Seed = random.Uint64()
+	if s.Arrival == Periodic {
+		s.Phase = units.Virtual(random.Float64() * period(s.FPS))
+	}
+}
+
+// part is an edge's part of a task's input.
+type part struct {
+	edge string
+	part float64
+}
+
+// parts shares a task's input out. The edges come in the topology's order, whatever order the task names them in.
+func (r *resolver) parts(t TaskSpec, random *rand.Rand) []part {
+	var out []part
+	for _, e := range r.topo.Edges {
+		if len(t.Edges) > 0 && !slices.Contains(t.Edges, e.Name) {
+			continue
+		}
+		p := part{e.Name, 1}
+		switch t.Share.Kind {
+		case Proportional:
+			p.part = float64(e.Uplink.Rate)
+		case Dirichlet:
+			// Exponential weights, divided by their sum, are uniform over all ways to share.
+			p.part = random.ExpFloat64()
+		case Explicit:
+			if p.part = t.Share.Parts[e.Name]; p.part == 0 {
+				continue
+			}
+		}
+		out = append(out, p)
+	}
+	if t.Share.Kind == Full {
+		return out
+	}
+	if t.Share.Kind == Subset {
+		drawn := random.Perm(len(out))[:t.Share.Subset]
+		slices.Sort(drawn)
+		some := make([]part, len(drawn))
+		for i, at := range drawn {
+			some[i] = out[at]
+		}
+		out = some
+	}
+	sum := 0.0
+	for _, p := range out {
+		sum += p.part
+	}
+	for i := range out {
+		out[i].part /= sum
+	}
+	return out
+}

@@ -1,0 +1,27 @@
+package workloads
+
+import (
+	"embed"
+
+	"github.com/splitbed/splitbed/internal/spec"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Names lists the shipped workloads.
+func Names() []string { return library().Names() }
+
+// Load reads a shipped workload by name, or a file by path.
+func Load(nameOrPath string) (*Workload, error) { return LoadFrom("", nameOrPath) }
+
+// LoadFrom is Load with relative paths starting from a directory.
+func LoadFrom(dir, nameOrPath string) (*Workload, error) {
+	file, data, err := library().Read(dir, nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, data)
+}
+
+func library() spec.Library { return spec.Library{Kind: "workload", Files: files} }

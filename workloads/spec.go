@@ -1,0 +1,283 @@
+package workloads
+
+import (
+	"strings"
+
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// Workload is what a workload file says.
+type Workload struct {
+	Name       string       `yaml:"name" json:"name"`
+	Tasks      []TaskSpec   `yaml:"tasks" json:"tasks"`
+	Background []Background `yaml:"background,omitempty" json:"background,omitempty"`
+
+	source spec.Cursor // where the workload stands in a file, for errors found later
+}
+
+// TaskSpec describes one task, or Count tasks alike.
+type TaskSpec struct {
+	Name string `yaml:"name" json:"name"`
+	// Count n makes NAME-1 … NAME-n; 0 is one task called NAME.
+	Count int `yaml:"count,omitempty" json:"count,omitempty"`
+	// Model is a built-in network's name or the path of an ONNX file, which ends in .onnx.
+	Model string `yaml:"model" json:"model"`
+	// Shape is an ONNX file's input, [1,3,H,W]; empty for a built-in network.
+	Shape []int   `yaml:"shape,omitempty,flow" json:"shape,omitempty"`
+	Edges EdgeSet `yaml:"edges,flow" json:"edges"`
+	Share Share   `yaml:"share,flow" json:"share"`
+	Input Input   `yaml:"input,flow" json:"input"`
+	// Encoding is raw 8-bit RGB bytes ÷ encoded bytes of a picture.
+	Encoding float64       `yaml:"encoding" json:"encoding"`
+	FPS      float64       `yaml:"fps" json:"fps"`
+	Arrival  string        `yaml:"arrival" json:"arrival"`
+	Deadline units.Virtual `yaml:"deadline" json:"deadline"`
+	Wire     Wire          `yaml:"wire,flow" json:"wire"`
+	// Start and Stop bound the task's life from the beginning of the window; Stop 0 is the end of the run.
+	Start units.Virtual `yaml:"start,omitempty" json:"start,omitempty"`
+	Stop  units.Virtual `yaml:"stop,omitempty" json:"stop,omitempty"`
+}
+
+// DefaultTask holds what a task leaves out: one input of its own at every edge, one frame a second, and the paper's
+// deadline and bytes on the wire. 3.1 is what JPEG makes of a camera picture in the paper's setting.
+func DefaultTask() TaskSpec {
+	return TaskSpec{
+		Share:    Share{Kind: Full},
+		Encoding: 3.1,
+		FPS:      1,
+		Arrival:  Periodic,
+		Deadline: units.Virtual(200e6),
+		Wire:     Wire{DType: Uint8, Compress: "none"},
+	}
+}
+
+// The arrival processes of a source.
+const (
+	Periodic     = "periodic"
+	Synchronised = "synchronised"
+	Poisson      = "poisson"
+)
+
+// The words this version knows, and those it will.
+func arrivals() spec.Choice {
+	return spec.Choice{Now: []string{Periodic, Synchronised, Poisson}, Later: []string{"onoff", "trace"}}
+}
+
+func dtypes() spec.Choice {
+	return spec.Choice{Now: []string{string(Uint8), string(Float16), string(Float32)}}
+}
+
+func compressions() spec.Choice {
+	return spec.Choice{Now: []string{"none"}, Later: []string{"zstd", "lz4", "deflate", "gzip", "snappy"}}
+}
+
+func kinds() spec.Choice {
+	return spec.Choice{Now: []string{Bulk}, Later: []string{"udp", "onoff", "web", "trace"}}
+}
+
+// Bulk is background traffic of long TCP flows that always have data to send.
+const Bulk = "bulk"
+
+// Parse reads a workload. File is the name errors carry, and relative paths in the workload start from its
+// directory. Every error is a *spec.Error.
+func Parse(file string, data []byte) (*Workload, error) {
+	w := &Workload{}
+	if _, err := spec.Decode(file, data, w); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// YAML writes the workload as a file that Parse reads back into an equal one.
+func (w *Workload) YAML() ([]byte, error) { return spec.Encode(w) }
+
+// UnmarshalSpec reads a workload that stands by itself or inside an experiment, where it can also be a shipped name or
+// a path, and checks it.
+func (w *Workload) UnmarshalSpec(c spec.Cursor) error {
+	if name, ok := c.Reference(); ok {
+		named, err := LoadFrom(c.Dir(), name)
+		if err != nil {
+			return c.Wrap(err)
+		}
+		*w = *named
+		return nil
+	}
+	type plain Workload
+	p := plain{source: c}
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*w = Workload(p)
+	return w.Validate()
+}
+
+// UnmarshalSpec reads a task over DefaultTask.
+func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
+	if at := c.Field("arrival"); len(at.Keys()) > 0 {
+		return arrivals().Check(at, at.Keys()[0])
+	}
+	type plain TaskSpec
+	p := plain(DefaultTask())
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	if p.Count == 0 && c.Has("count") {
+		return c.Field("count").Errorf("at least 1", "no task is made")
+	}
+	if isFile(p.Model) {
+		path, err := c.Field("model").Path(p.Model)
+		if err != nil {
+			return err
+		}
+		p.Model = path
+	}
+	*t = TaskSpec(p)
+	return nil
+}
+
+// isFile tells an ONNX file from a built-in network.
+func isFile(model string) bool { return strings.HasSuffix(model, ".onnx") }
+
+// UnmarshalSpec reads background traffic; one flow unless it says otherwise.
+func (b *Background) UnmarshalSpec(c spec.Cursor) error {
+	at := c.Field("kind")
+	kind, _ := at.Scalar()
+	if keys := at.Keys(); len(keys) > 0 {
+		kind = keys[0]
+	}
+	if err := kinds().Check(at, kind); err != nil {
+		return err
+	}
+	type plain Background
+	p := plain{Flows: 1}
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*b = Background(p)
+	return nil
+}
+
+// EdgeSet names the edges a task runs at; empty is all of them.
+type EdgeSet []string
+
+const allEdges = "all"
+
+// UnmarshalSpec reads "all" or a list of names.
+func (s *EdgeSet) UnmarshalSpec(c spec.Cursor) error {
+	if word, ok := c.Scalar(); ok {
+		if word != allEdges {
+			return c.Wrong("all, or a list of names of edges")
+		}
+		*s = nil
+		return nil
+	}
+	var names []string
+	if err := c.Decode(&names); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return c.Errorf("all, or a list of names of edges", "names no edge")
+	}
+	*s = names
+	return nil
+}
+
+// MarshalYAML writes the form UnmarshalSpec reads.
+func (s EdgeSet) MarshalYAML() (any, error) {
+	if len(s) == 0 {
+		return allEdges, nil
+	}
+	return []string(s), nil
+}
+
+// Share says how a task's input is spread over its edges.
+type Share struct {
+	// Kind is one of the constants below.
+	Kind string
+	// Subset is the number of edges a Subset share draws.
+	Subset int
+	// Parts is the fraction of the input at each edge of an Explicit share.
+	Parts map[string]float64
+}
+
+// The kinds of share. With Full every edge has an input of its own; the others share one input out.
+const (
+	Full         = "full"
+	Proportional = "proportional" // to the edges' uplink rates
+	Even         = "even"
+	Dirichlet    = "dirichlet" // random parts, uniform over all ways to share
+	Subset       = "subset"    // even, over some edges drawn at random
+	Explicit     = "explicit"
+)
+
+const allowedShares = "full, proportional, even, dirichlet, {subset: n}, or parts such as {gw-a: 0.7, gw-b: 0.3}"
+
+// UnmarshalSpec reads a word, {subset: n}, or parts by edge.
+func (s *Share) UnmarshalSpec(c spec.Cursor) error {
+	if word, ok := c.Scalar(); ok {
+		switch word {
+		case Full, Proportional, Even, Dirichlet:
+			*s = Share{Kind: word}
+			return nil
+		}
+		return c.Errorf(allowedShares, "%q is unknown", spec.Clip(word))
+	}
+	switch keys := c.Keys(); {
+	case len(keys) == 0:
+		return c.Wrong(allowedShares)
+	case len(keys) == 1 && keys[0] == Subset:
+		*s = Share{Kind: Subset}
+		return c.Field(Subset).Decode(&s.Subset)
+	}
+	*s = Share{Kind: Explicit}
+	return c.Decode(&s.Parts)
+}
+
+// MarshalYAML writes the form UnmarshalSpec reads.
+func (s Share) MarshalYAML() (any, error) {
+	switch s.Kind {
+	case Subset:
+		return map[string]int{Subset: s.Subset}, nil
+	case Explicit:
+		return s.Parts, nil
+	}
+	return s.Kind, nil
+}
+
+// Input is the size of a frame: encoded bytes between Low and High, drawn once for each task, or the
+// pictures of a directory.
+type Input struct {
+	Low, High units.Bytes
+	Frames    string
+}
+
+const allowedInputs = "bytes such as 200kB, {uniform: [100kB, 1MB]}, or {frames: DIR}"
+
+// UnmarshalSpec reads a size, a range of sizes or a directory.
+func (in *Input) UnmarshalSpec(c spec.Cursor) error {
+	if c.Has("video") {
+		return c.Field("video").NotYet("a video", allowedInputs)
+	}
+	if c.Has("frames") {
+		var dir struct {
+			Frames string `yaml:"frames"`
+		}
+		if err := c.Decode(&dir); err != nil {
+			return err
+		}
+		path, err := c.Field("frames").Path(dir.Frames)
+		*in = Input{Frames: path}
+		return err
+	}
+	*in = Input{}
+	return spec.DecodeRange(c, &in.Low, &in.High)
+}
+
+// MarshalYAML writes the form UnmarshalSpec reads.
+func (in Input) MarshalYAML() (any, error) {
+	if in.Frames != "" {
+		return map[string]string{"frames": in.Frames}, nil
+	}
+	return spec.EncodeRange(in.Low, in.High), nil
+}

@@ -1,0 +1,286 @@
+package workloads
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads/camera"
+)
+
+const (
+	// maxTasks and maxSources bound what a few lines can ask for.
+	maxTasks   = 20_000
+	maxSources = 1_000_000
+	maxFPS     = 1000
+	maxFlows   = 1000
+	// maxPicture bounds a decoded picture by what the cameras supply.
+	maxPicture = units.Bytes(channels * camera.MaxPixels)
+	// partsSlack is how far rounded parts such as 0.333 may miss 1 by.
+	partsSlack = 0.005
+	maxSpan    = units.Virtual(24 * 3600e9)
+)
+
+// Validate checks everything a workload can get wrong in itself. Its error is a *spec.Error, which points into the file
+// when the workload came from one.
+func (w *Workload) Validate() error {
+	c := w.source
+	if err := c.Field("name").CheckName(w.Name); err != nil {
+		return err
+	}
+	if len(w.Tasks) == 0 {
+		return c.Field("tasks").Errorf("a list of tasks", "a workload has at least one task")
+	}
+	names := spec.Unique{}
+	total := 0
+	for i, t := range w.Tasks {
+		at := c.Field("tasks").Index(i)
+		if err := t.validate(at); err != nil {
+			return err
+		}
+		if total += max(1, t.Count); total > maxTasks {
+			return at.Field("count").Errorf("", "makes more than %d tasks in all", maxTasks)
+		}
+		for _, name := range t.names() {
+			if err := names.Add(at.Field("name"), name, fmt.Sprintf("a task of entry %d", i+1)); err != nil {
+				return err
+			}
+		}
+	}
+	for i, b := range w.Background {
+		if err := b.validate(c.Field("background").Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names are the tasks one entry makes.
+func (t TaskSpec) names() []string {
+	if t.Count == 0 {
+		return []string{t.Name}
+	}
+	names := make([]string, t.Count)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", t.Name, i+1)
+	}
+	return names
+}
+
+func (t TaskSpec) validate(c spec.Cursor) error {
+	if err := c.Field("name").CheckName(t.Name); err != nil {
+		return err
+	}
+	if t.Count < 0 || t.Count > maxTasks {
+		return c.Field("count").Errorf(fmt.Sprintf("1 to %d", maxTasks), "cannot make %d tasks", t.Count)
+	}
+	if t.Model == "" {
+		return c.Field("model").Errorf("a built-in network such as alexnet, or the path of an .onnx file", "is missing")
+	}
+	if err := t.validateShape(c.Field("shape")); err != nil {
+		return err
+	}
+	if err := t.validateShare(c); err != nil {
+		return err
+	}
+	if err := t.validateInput(c); err != nil {
+		return err
+	}
+	if !(t.FPS > 0 && t.FPS <= maxFPS) {
+		return c.Field("fps").Errorf(fmt.Sprintf("above 0, at most %d", maxFPS), "%v is no number of frames a second", t.FPS)
+	}
+	if err := arrivals().Check(c.Field("arrival"), t.Arrival); err != nil {
+		return err
+	}
+	if t.Deadline <= 0 || t.Deadline > maxSpan {
+		return c.Field("deadline").Errorf("a time above 0 such as 200ms", "no frame can be answered within %v", t.Deadline)
+	}
+	if err := dtypes().Check(c.Field("wire").Field("dtype"), string(t.Wire.DType)); err != nil {
+		return err
+	}
+	if err := compressions().Check(c.Field("wire").Field("compress"), t.Wire.Compress); err != nil {
+		return err
+	}
+	return validateLife(c, t.Start, t.Stop)
+}
+
+func validateLife(c spec.Cursor, start, stop units.Virtual) error {
+	if start < 0 || start > maxSpan {
+		return c.Field("start").Errorf("0s or later, from the beginning of the window", "%v is out of range", start)
+	}
+	if stop < 0 || stop > maxSpan {
+		return c.Field("stop").Errorf("later than start, from the beginning of the window", "%v is out of range", stop)
+	}
+	if stop != 0 && stop <= start {
+		return c.Field("stop").Errorf("later than start", "%v is not after the start at %v", stop, start)
+	}
+	return nil
+}
+
+func (t TaskSpec) validateShape(c spec.Cursor) error {
+	const allowed = "[1, 3, H, W]"
+	switch {
+	case isFile(t.Model) && len(t.Shape) == 0:
+		return c.Errorf(allowed, "is missing; an ONNX file needs it")
+	case !isFile(t.Model) && len(t.Shape) > 0:
+		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model))
+	case len(t.Shape) == 0:
+		return nil
+	case len(t.Shape) != 4 || t.Shape[0] != 1 || t.Shape[1] != 3:
+		return c.Errorf(allowed, "%v is not a batch of one RGB picture", t.Shape)
+	}
+	for i, side := range t.Shape[2:] {
+		const longest = 1 << 14
+		if side < 1 || side > longest {
+			return c.Index(i+2).Errorf(fmt.Sprintf("1 to %d", longest), "%d is no side of a picture", side)
+		}
+	}
+	if raw := units.Bytes(3 * t.Shape[2] * t.Shape[3]); raw > maxPicture {
+		return c.Errorf("at most "+maxPicture.String(), "a picture takes %v", raw)
+	}
+	return nil
+}
+
+func (t TaskSpec) validateShare(c spec.Cursor) error {
+	seen := spec.Unique{}
+	for i, name := range t.Edges {
+		if err := seen.Add(c.Field("edges").Index(i), name, "an edge named before"); err != nil {
+			return err
+		}
+	}
+	at := c.Field("share")
+	switch t.Share.Kind {
+	case Full, Proportional, Even, Dirichlet:
+		return nil
+	case Subset:
+		if t.Share.Subset < 1 {
+			return at.Field(Subset).Errorf("at least 1", "a task cannot run at %d edges", t.Share.Subset)
+		}
+		if n := len(t.Edges); n > 0 && t.Share.Subset > n {
+			return at.Field(Subset).Errorf(fmt.Sprintf("1 to %d", n), "the task names only %d edges", n)
+		}
+		return nil
+	case Explicit:
+		return t.validateParts(c, at)
+	}
+	return at.Errorf(allowedShares, "%q is unknown", t.Share.Kind)
+}
+
+func (t TaskSpec) validateParts(c, at spec.Cursor) error {
+	sum := 0.0
+	for _, edge := range slices.Sorted(maps.Keys(t.Share.Parts)) {
+		part := t.Share.Parts[edge]
+		if !(part > 0 && part <= 1) {
+			return at.Field(edge).Errorf("above 0, at most 1", "%v is not a part of an input", part)
+		}
+		if len(t.Edges) > 0 && !slices.Contains(t.Edges, edge) {
+			return at.Field(edge).Errorf(strings.Join(t.Edges, ", "), "is not among the task's edges")
+		}
+		sum += part
+	}
+	for i, edge := range t.Edges {
+		if _, ok := t.Share.Parts[edge]; !ok {
+			return c.Field("edges").Index(i).Errorf("", "%q has no part of the share", spec.Clip(edge))
+		}
+	}
+	if math.Abs(sum-1) > partsSlack {
+		return at.Errorf("parts that add up to 1", "the parts add up to %.4g", sum)
+	}
+	return nil
+}
+
+func (t TaskSpec) validateInput(c spec.Cursor) error {
+	if !(t.Encoding >= 1 && t.Encoding <= 1000) {
+		return c.Field("encoding").Errorf("1 to 1000", "%v is not raw bytes per encoded byte", t.Encoding)
+	}
+	if t.Input.Frames != "" {
+		return nil
+	}
+	at := c.Field("input")
+	switch {
+	case t.Input == (Input{}) && !c.Has("input"):
+		return at.Errorf(allowedInputs, "is missing")
+	case t.Input.Low <= 0 || t.Input.High < t.Input.Low:
+		return at.Errorf(allowedInputs, "a frame of %v is none", t.Input.Low)
+	case float64(t.Input.High)*t.Encoding > float64(maxPicture):
+		return at.Errorf(fmt.Sprintf("pictures of at most %v raw", maxPicture),
+			"a frame of %v at an encoding of %v is larger than any camera's", t.Input.High, t.Encoding)
+	}
+	return nil
+}
+
+// The directions of an edge's link, as a background link names them.
+const (
+	uplink   = "uplink"
+	downlink = "downlink"
+)
+
+func (b Background) validate(c spec.Cursor) error {
+	edge, direction, _ := strings.Cut(b.Link, ".")
+	if edge == "" || (direction != uplink && direction != downlink) {
+		return c.Field("link").Errorf("EDGE.uplink or EDGE.downlink", "%q is not a link", spec.Clip(b.Link))
+	}
+	if err := kinds().Check(c.Field("kind"), b.Kind); err != nil {
+		return err
+	}
+	if b.Flows < 1 || b.Flows > maxFlows {
+		return c.Field("flows").Errorf(fmt.Sprintf("1 to %d", maxFlows), "%d is no number of flows", b.Flows)
+	}
+	return validateLife(c, b.Start, b.Stop)
+}
+
+// Check refuses a workload that names an edge the topology does not have, or asks for more edges than it has. The topology is
+// an expanded one.
+func (w *Workload) Check(t *topologies.Topology) error {
+	known := make([]string, len(t.Edges))
+	for i, e := range t.Edges {
+		known[i] = e.Name
+	}
+	exists := func(c spec.Cursor, name string) error {
+		if slices.Contains(known, name) {
+			return nil
+		}
+		problem := fmt.Sprintf("topology %s has no edge %q", t.Name, spec.Clip(name))
+		if near := spec.Nearest(name, known); near != "" {
+			problem += "; did you mean " + near + "?"
+		}
+		return c.Errorf(abbreviate(known), "%s", problem)
+	}
+	for i, task := range w.Tasks {
+		at := w.source.Field("tasks").Index(i)
+		for j, name := range task.Edges {
+			if err := exists(at.Field("edges").Index(j), name); err != nil {
+				return err
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(task.Share.Parts)) {
+			if err := exists(at.Field("share").Field(name), name); err != nil {
+				return err
+			}
+		}
+		if task.Share.Kind == Subset && task.Share.Subset > len(known) {
+			return at.Field("share").Field(Subset).Errorf(fmt.Sprintf("1 to %d", len(known)), "topology %s has only %d edges", t.Name, len(known))
+		}
+	}
+	for i, b := range w.Background {
+		name, _, _ := strings.Cut(b.Link, ".")
+		if err := exists(w.source.Field("background").Index(i).Field("link"), name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abbreviate lists names, but not ninety of them.
+func abbreviate(names []string) string {
+	const most = 12
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most-1], ", ") + ", … " + names[len(names)-1]
+}
