@@ -46,7 +46,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		Run: newRunID(time.Now()), Experiment: e, Runtime: e.Emulation.Runtime,
 		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
 	}
-	if err := p.schedule(s, o); err != nil {
+	if err := p.schedule(ctx, s, o); err != nil {
 		return nil, err
 	}
 	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
@@ -58,7 +58,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
-	if err := p.checkHost(ctx, s); err != nil {
+	if err := p.checkHost(ctx); err != nil {
 		return nil, err
 	}
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
@@ -67,8 +67,14 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	if err := p.chooseDilation(s, e.Emulation.Dilation, o.Overcommit); err != nil {
 		return nil, err
 	}
-	if p.Network, err = s.network(p); err != nil {
+	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
+	}
+	if err := p.checkDelays(); err != nil {
+		return nil, err
+	}
+	if err := p.predict(s); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -79,7 +85,7 @@ func resolve(e *Experiment) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	workload, err := e.Workload.Resolve(topology, e.Seed, model.Builtin{})
+	workload, err := e.Workload.Resolve(topology, e.Seed, builtin{})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +93,7 @@ func resolve(e *Experiment) (*system, error) {
 }
 
 // schedule plans the tasks, or reads a schedule made elsewhere, and checks it.
-func (p *Plan) schedule(s *system, o Options) error {
+func (p *Plan) schedule(ctx context.Context, s *system, o Options) error {
 	options := p.Experiment.Scheduler
 	p.Instance = s.instance(options.Margin, options.Framing)
 	if err := p.Instance.Validate(); err != nil {
@@ -107,7 +113,9 @@ func (p *Plan) schedule(s *system, o Options) error {
 		if err != nil {
 			return inputError(err)
 		}
-		p.Schedule = planner.Plan(p.Instance)
+		if p.Schedule, err = planner.Plan(ctx, p.Instance); err != nil {
+			return inputError(err)
+		}
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
@@ -144,3 +152,8 @@ func (p *Plan) shortestDeadline() units.Virtual {
 	}
 	return shortest
 }
+
+// builtin tells the workload what the built-in networks take.
+type builtin struct{}
+
+func (builtin) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
@@ -200,7 +202,7 @@ func (n *dockerNode) start(ctx context.Context, journal object.Journal) error {
 	}
 	n.pid = info.State.Pid
 	if err := n.confineContainer(journal); err != nil {
-		if !info.State.Running || n.pid == 0 || !alive(n.pid) {
+		if hasEnded(n.pid) {
 			return n.reasonForExit(ctx)
 		}
 		return err
@@ -317,19 +319,27 @@ func (n *dockerNode) allowRealTime() error {
 	return nil
 }
 
-// reasonForExit waits for the end of a container that is known to end and says why it did.
+// reasonForExit waits until the daemon has noticed the end of a process that cannot be found any more.
 func (n *dockerNode) reasonForExit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	select {
 	case <-n.exited:
 		return n.Err()
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: it says that container %s runs as process %d, but there is no such process: the daemon does not run "+
+			"on this kernel (Docker Desktop, a virtual machine); use the native runtime", ErrNoDocker, n.object, n.pid)
 	}
 }
 
-func alive(pid int) bool {
-	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-	return err == nil
+// hasEnded says whether a process is gone or waits to be reaped: state Z or X in /proc/<pid>/stat (proc_pid_stat(5)).
+func hasEnded(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, state, ok := strings.Cut(string(b[bytes.LastIndexByte(b, ')')+1:]), " ")
+	return !ok || state[0] == 'Z' || state[0] == 'X'
 }
 
 func (n *dockerNode) Name() string            { return n.spec.Name }

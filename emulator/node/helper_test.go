@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -12,8 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"context"
+	"unsafe"
 
 	"github.com/splitbed/splitbed/emulator/object"
 	"golang.org/x/sys/unix"
@@ -82,6 +82,8 @@ func serve(socket string) int {
 			}
 		case "fifo":
 			answer = fifo()
+		case "epoll":
+			answer = epoll()
 		case "tid": // of a thread that is not the process's first
 			tid := make(chan string)
 			go func() {
@@ -117,6 +119,22 @@ func fifo() string {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
 	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
 		return err.Error()
+	}
+	return "ok"
+}
+
+// epoll waits with a timeout in nanoseconds, a system call that older seccomp profiles do not know.
+func epoll() string {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err.Error()
+	}
+	defer unix.Close(fd)
+	var event unix.EpollEvent
+	timeout := unix.Timespec{Nsec: 1000}
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&event)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0)
+	if errno != 0 {
+		return errno.Error()
 	}
 	return "ok"
 }

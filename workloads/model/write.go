@@ -1,0 +1,143 @@
+package model
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The format written: IR version 8 with operator set 17, read by every ONNX Runtime since 1.12.
+const (
+	irVersion = 8
+	opset     = 17
+	producer  = "splitbed"
+)
+
+// pageSize is the alignment of weights in an external file. Pages of 4 KiB are enough everywhere: where
+// they are larger the runtime maps from the page before.
+const pageSize = 4096
+
+// Encode returns the graph as an ONNX file. Encode after Decode changes at most the order of fields.
+func (g *Graph) Encode() []byte {
+	size := 4096 + len(g.rest)
+	for _, w := range g.weights {
+		size += len(w.raw) + 2*protowire.SizeVarint(uint64(len(w.raw)))
+	}
+	body := make([]byte, 0, size)
+	for _, n := range g.nodes {
+		body = appendMessage(body, graphNode, n.raw)
+	}
+	body = appendText(body, graphName, g.Name)
+	for _, w := range g.weights {
+		body = appendMessage(body, graphWeight, w.raw)
+	}
+	body = append(body, g.rest...)
+	for _, v := range slices.Concat(g.Inputs, g.defaults) {
+		body = appendMessage(body, graphInput, v.raw)
+	}
+	for _, v := range g.Outputs {
+		body = appendMessage(body, graphOutput, v.raw)
+	}
+	for _, v := range g.values {
+		body = appendMessage(body, graphValue, v.raw)
+	}
+	return appendMessage(slices.Clone(g.header), modelGraph, body)
+}
+
+// Externalise writes the data of every weight of at least atLeast bytes to w, each at a page boundary, and returns a
+// graph that points at it under the name location, a path relative to the directory the graph's file
+// will lie in. Weights that are not raw bytes stay in the graph.
+func (g *Graph) Externalise(w io.Writer, location string, atLeast int) (*Graph, error) {
+	moved := *g
+	moved.weights = slices.Clone(g.weights)
+	at := int64(0)
+	for i, t := range g.weights {
+		if t.inline == nil || len(t.inline) < atLeast {
+			continue
+		}
+		place := external{location: location, offset: alignPage(at), length: int64(len(t.inline))}
+		for _, chunk := range [][]byte{make([]byte, place.offset-at), t.inline} {
+			if _, err := w.Write(chunk); err != nil {
+				return nil, fmt.Errorf("model: writing weight %q: %w", t.name, err)
+			}
+		}
+		at = place.offset + place.length
+		moved.weights[i] = newExternalWeight(t.name, t.dims, t.elem, place)
+	}
+	return &moved, nil
+}
+
+func alignPage(n int64) int64 { return (n + pageSize - 1) &^ (pageSize - 1) }
+
+// newHeader is the ModelProto of a graph made here, without the graph.
+func newHeader() []byte {
+	b := appendInteger(nil, modelIR, irVersion)
+	b = appendText(b, modelProducer, producer)
+	return appendMessage(b, modelOpset, appendInteger(appendText(nil, 1, ""), 2, opset))
+}
+
+// newValue states the type of a float32 tensor; a nil shape leaves it to the runtime.
+func newValue(name string, shape []int64) Value {
+	t := appendInteger(nil, typeElem, elemFloat)
+	if shape != nil {
+		var dims []byte
+		for _, d := range shape {
+			dims = appendMessage(dims, shapeDim, appendInteger(nil, dimValue, d))
+		}
+		t = appendMessage(t, typeShape, dims)
+	}
+	raw := appendMessage(appendText(nil, valueName, name), valueType, appendMessage(nil, typeTensor, t))
+	return Value{Tensor: Tensor{Name: name, Shape: shape}, elem: elemFloat, known: shape != nil, raw: raw}
+}
+
+// attribute of a node made here: one integer or, where list is not nil, several.
+type attribute struct {
+	name  string
+	value int
+	list  []int
+}
+
+func newNode(op, name string, in []string, out string, attrs []attribute) node {
+	const typeInt, typeInts = 2, 7 // AttributeProto.AttributeType
+	var raw []byte
+	for _, s := range in {
+		raw = appendText(raw, nodeIn, s)
+	}
+	raw = appendText(raw, nodeOut, out)
+	raw = appendText(appendText(raw, nodeName, name), nodeOp, op)
+	for _, a := range attrs {
+		b := appendText(nil, attrName, a.name)
+		if a.list == nil {
+			b = appendInteger(appendInteger(b, attrInt, int64(a.value)), attrType, typeInt)
+		} else {
+			for _, v := range a.list {
+				b = appendInteger(b, attrInts, int64(v))
+			}
+			b = appendInteger(b, attrType, typeInts)
+		}
+		raw = appendMessage(raw, nodeAttr, b)
+	}
+	return node{name: name, op: op, in: in, out: []string{out}, raw: raw}
+}
+
+// newExternalWeight makes a weight whose data lies in another file.
+func newExternalWeight(name string, dims []int64, elem int64, place external) weight {
+	var raw []byte
+	for _, d := range dims {
+		raw = appendInteger(raw, tensorDims, d)
+	}
+	raw = appendText(appendInteger(raw, tensorElem, elem), tensorName, name)
+	for _, pair := range [][2]string{
+		{"location", place.location},
+		{"offset", strconv.FormatInt(place.offset, 10)},
+		{"length", strconv.FormatInt(place.length, 10)},
+	} {
+		raw = appendMessage(raw, tensorExternal, appendText(appendText(nil, entryKey, pair[0]), entryValue, pair[1]))
+	}
+	const outside = 1 // TensorProto.DataLocation
+	raw = appendInteger(raw, tensorPlace, outside)
+	return weight{name: name, dims: dims, elem: elem, external: &place, raw: raw}
+}
