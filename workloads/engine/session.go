@@ -90,8 +90,8 @@ func (s *Session) open(f model.File, o Options) error {
 
 // sessionOptions sets what was measured to matter: weights stay in their mapping (no prepacking, else
 // each process keeps a private copy of all of them), and threads that wait do not spin, which would
-// eat the CPU quota they wait under. The memory arena stays on: without it speed is the same and the
-// process holds more memory, because the allocator keeps what large activations used.
+// eat the CPU quota they wait under. The memory arena stays on: without it speed was the same, and a
+// process that had run alexnet on a VGA picture held 111 MB of private memory instead of 80.
 func sessionOptions(o Options) (*ort.SessionOptions, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
