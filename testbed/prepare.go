@@ -18,7 +18,9 @@ import (
 // the experiment, its seed, the schedule and the host's figures.
 type Plan struct {
 	Run        string                `json:"run"`
+	Started    time.Time             `json:"started"`
 	Experiment *Experiment           `json:"-"` // experiment.yaml, everything inlined
+	Topology   *topologies.Topology  `json:"-"` // the experiment's, expanded
 	Host       Host                  `json:"-"` // host.json
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
