@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/spec/spectest"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/topologies"
@@ -247,13 +246,7 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseExperiment("e.yaml", []byte(c.text))
-			if err == nil || err.Error() != c.want {
-				t.Errorf("\n got %v\nwant %s", err, c.want)
-			}
-			var e *spec.Error
-			if !errors.As(err, &e) {
-				t.Errorf("error %T is not a *spec.Error", err)
-			}
+			spectest.Refused(t, err, c.want)
 		})
 	}
 }
@@ -294,10 +287,7 @@ func FuzzParseExperiment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := ParseExperiment("f.yaml", data)
 		if err != nil {
-			var placed *spec.Error
-			if !errors.As(err, &placed) || placed.File == "" {
-				t.Fatalf("error %v does not name the file", err)
-			}
+			spectest.Placed(t, err)
 			return
 		}
 		text, err := e.YAML()

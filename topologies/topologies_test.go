@@ -2,7 +2,6 @@ package topologies
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -10,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/spec/spectest"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -340,9 +339,7 @@ func TestBadTopologiesAreRefusedWhereTheyAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("lab.yaml", []byte(c.text))
-			if err == nil || err.Error() != c.want {
-				t.Errorf("\n got %v\nwant %s", err, c.want)
-			}
+			spectest.Refused(t, err, c.want)
 		})
 	}
 }
@@ -351,10 +348,7 @@ func TestTopologiesBuiltInGoAreCheckedToo(t *testing.T) {
 	topo := &Topology{Name: "built", Edges: []Edge{{Name: "a", Compute: 1e9, Uplink: Link{Rate: -1}}}}
 	_, err := topo.Expand()
 	const want = "edges[0].uplink.rate: a link cannot have the rate -1bit; allowed: above 0, at most 1000Gbps"
-	var e *spec.Error
-	if !errors.As(err, &e) || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	spectest.Refused(t, err, want)
 }
 
 func TestAnyValidTopologySurvivesBeingWritten(t *testing.T) {
@@ -397,10 +391,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		topo, err := Parse("f.yaml", data)
 		if err != nil {
-			var e *spec.Error
-			if !errors.As(err, &e) || e.File != "f.yaml" {
-				t.Fatalf("error %v does not name the file", err)
-			}
+			spectest.Placed(t, err)
 			return
 		}
 		full, err := topo.Expand()

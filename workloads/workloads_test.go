@@ -1,7 +1,6 @@
 package workloads
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -13,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/spec/spectest"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/camera"
@@ -226,13 +225,7 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 			if err == nil {
 				_, err = w.Resolve(ten(t), 1, networks)
 			}
-			if err == nil || err.Error() != c.want {
-				t.Errorf("\n got %v\nwant %s", err, c.want)
-			}
-			var e *spec.Error
-			if !errors.As(err, &e) {
-				t.Errorf("error %T is not a *spec.Error", err)
-			}
+			spectest.Refused(t, err, c.want)
 		})
 	}
 }
@@ -257,10 +250,7 @@ func FuzzParse(f *testing.F) {
 			}
 			_, err = w.Resolve(topo, 1, networks)
 		}
-		var e *spec.Error
-		if err != nil && (!errors.As(err, &e) || e.File != "f.yaml") {
-			t.Fatalf("error %v does not name the file", err)
-		}
+		spectest.Placed(t, err)
 	})
 }
 

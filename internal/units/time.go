@@ -41,14 +41,7 @@ func (v Virtual) String() string { return time.Duration(v).String() }
 func (v Virtual) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // UnmarshalText is ParseVirtual. A bare number is refused in JSON too: it could be seconds or nanoseconds.
-func (v *Virtual) UnmarshalText(text []byte) error {
-	parsed, err := ParseVirtual(string(text))
-	if err != nil {
-		return err
-	}
-	*v = parsed
-	return nil
-}
+func (v *Virtual) UnmarshalText(text []byte) error { return unmarshalText(text, v, ParseVirtual) }
 
 // ParseDilation reads a dilation: a plain number of at least 1. Its error is an *Error.
 func ParseDilation(s string) (Dilation, error) {
