@@ -8,7 +8,9 @@ import (
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -16,7 +18,9 @@ import (
 // the experiment, its seed, the schedule and the host's figures.
 type Plan struct {
 	Run        string                `json:"run"`
+	Started    time.Time             `json:"started"`
 	Experiment *Experiment           `json:"-"` // experiment.yaml, everything inlined
+	Topology   *topologies.Topology  `json:"-"` // the experiment's, expanded
 	Host       Host                  `json:"-"` // host.json
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
@@ -42,11 +46,12 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		return nil, inputError(err)
 	}
 	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
+	started := time.Now()
 	p := &Plan{
-		Run: newRunID(time.Now()), Experiment: e, Runtime: e.Emulation.Runtime,
+		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
 		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
 	}
-	if err := p.schedule(s, o); err != nil {
+	if err := p.schedule(ctx, s, o); err != nil {
 		return nil, err
 	}
 	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
@@ -58,7 +63,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
-	if err := p.checkHost(ctx, s); err != nil {
+	if err := p.checkHost(ctx); err != nil {
 		return nil, err
 	}
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
@@ -67,8 +72,14 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	if err := p.chooseDilation(s, e.Emulation.Dilation, o.Overcommit); err != nil {
 		return nil, err
 	}
-	if p.Network, err = s.network(p); err != nil {
+	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
+	}
+	if err := p.checkDelays(); err != nil {
+		return nil, err
+	}
+	if err := p.predict(s); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -79,7 +90,7 @@ func resolve(e *Experiment) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	workload, err := e.Workload.Resolve(topology, e.Seed, model.Builtin{})
+	workload, err := e.Workload.Resolve(topology, e.Seed, builtin{})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +98,7 @@ func resolve(e *Experiment) (*system, error) {
 }
 
 // schedule plans the tasks, or reads a schedule made elsewhere, and checks it.
-func (p *Plan) schedule(s *system, o Options) error {
+func (p *Plan) schedule(ctx context.Context, s *system, o Options) error {
 	options := p.Experiment.Scheduler
 	p.Instance = s.instance(options.Margin, options.Framing)
 	if err := p.Instance.Validate(); err != nil {
@@ -107,7 +118,9 @@ func (p *Plan) schedule(s *system, o Options) error {
 		if err != nil {
 			return inputError(err)
 		}
-		p.Schedule = planner.Plan(p.Instance)
+		if p.Schedule, err = planner.Plan(ctx, p.Instance); err != nil {
+			return inputError(err)
+		}
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
@@ -127,11 +140,11 @@ func (e *InfeasibleError) Error() string {
 	return text
 }
 
-// drain is how long a run waits for answers after its window: two of the longest deadlines, at least a second.
+// drain is how long a run waits for answers after its window.
 func drain(streams []Stream) units.Virtual {
-	longest := units.Virtual(time.Second)
+	longest := units.Virtual(0)
 	for _, s := range streams {
-		longest = max(longest, 2*s.Deadline)
+		longest = max(longest, results.Grace(s.Deadline))
 	}
 	return longest
 }
@@ -144,3 +157,8 @@ func (p *Plan) shortestDeadline() units.Virtual {
 	}
 	return shortest
 }
+
+// builtin tells the workload what the built-in networks take.
+type builtin struct{}
+
+func (builtin) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }

@@ -90,7 +90,11 @@ func (o Options) withDefaults() (Options, error) {
 		o.Progress = Silent{}
 	}
 	if o.Store.Dir == "" {
-		o.Store = model.DefaultStore()
+		store, err := model.DefaultStore()
+		if err != nil {
+			return o, err
+		}
+		o.Store = store
 	}
 	if o.Binary == "" {
 		exe, err := os.Executable()

@@ -25,7 +25,11 @@ const (
 	eventsFile     = "events.jsonl"
 	summaryFile    = "summary.json"
 	reportFile     = "report.html"
-	logsDir        = "logs" // what the nodes record and say while the run lasts
+
+	// logsDir holds what the nodes record and say while the run lasts; it goes when the records are made.
+	logsDir      = "logs"
+	timelineFile = logsDir + "/timeline.json"
+	samplesLog   = logsDir + "/samples.jsonl"
 )
 
 // newRunID names a run: its start and six random digits, so that no two runs of a host share a name.
@@ -72,6 +76,8 @@ func newRunDir(path string) (*runDir, error) {
 	return &runDir{path: path, events: events}, nil
 }
 
+func (d *runDir) nodeLog(node string) string { return nodeLog(d.path, node) }
+
 func (d *runDir) file(name string) string { return filepath.Join(d.path, name) }
 
 func (d *runDir) writeJSON(name string, v any) error {
@@ -101,3 +107,17 @@ func (d *runDir) close() error { return d.events.Close() }
 
 // discard removes a run directory in which nothing was recorded.
 func (d *runDir) discard() error { return errors.Join(d.close(), os.RemoveAll(d.path)) }
+
+// writePlan writes down what a run is about to do.
+func (d *runDir) writePlan(p *Plan) error {
+	experiment, err := p.Experiment.YAML()
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		atomicfile.WriteBytes(d.file(experimentFile), experiment),
+		d.writeJSON(scheduleFile, p.Schedule),
+		d.writeJSON(planFile, p),
+		d.writeJSON(hostFile, p.Host),
+	)
+}

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
@@ -73,7 +73,7 @@ func (s *sampler) loop(ctx context.Context) error {
 		}
 		at := (started + clock.Now()) / 2
 		for subject, c := range counters {
-			s.points[subject] = append(s.points[subject], fidelity.LinkPoint{At: at, Bytes: c.Bytes, Backlog: c.Backlog, Drops: c.Drops})
+			s.points[subject] = append(s.points[subject], fidelity.LinkPoint{At: at, Bytes: int64(c.Bytes), Backlog: int64(c.Backlog), Drops: c.Drops})
 		}
 		if started-recorded >= int64(recordEvery) {
 			recorded = started
@@ -91,14 +91,14 @@ func (s *sampler) loop(ctx context.Context) error {
 func (s *sampler) record(at int64, counters map[string]link.Counter) error {
 	var readings []reading
 	for subject, c := range counters {
-		readings = append(readings, reading{At: at, Subject: subject, Bytes: c.Bytes, Drops: c.Drops, Backlog: c.Backlog})
+		readings = append(readings, reading{At: at, Subject: subject, Bytes: int64(c.Bytes), Drops: c.Drops, Backlog: int64(c.Backlog)})
 	}
 	for name, n := range s.nodes {
 		usage, err := n.Usage()
 		if err != nil {
 			return fmt.Errorf("sample CPU of %s: %w", name, err)
 		}
-		readings = append(readings, reading{At: at, Subject: name + ".cpu", CPU: usage.CPU.Seconds(), Throttled: usage.Throttled.Seconds()})
+		readings = append(readings, reading{At: at, Subject: name + ".cpu", CPU: usage.CPU.Seconds(), Throttled: usage.ThrottledTime.Seconds()})
 	}
 	var lines []byte
 	for _, r := range readings {
@@ -119,8 +119,7 @@ func (s *sampler) latenessP99() time.Duration {
 	if len(s.late) == 0 {
 		return 0
 	}
-	late := slices.Sorted(slices.Values(s.late))
-	return late[len(late)*99/100]
+	return percentile99(s.late)
 }
 
 // readReadings reads a samples log; a torn last line is ignored.
@@ -135,7 +134,7 @@ func readReadings(path string) ([]reading, error) {
 		var r reading
 		if err := decoder.Decode(&r); err != nil {
 			var torn *json.SyntaxError
-			if errors.As(err, &torn) || isEOF(err) {
+			if errors.As(err, &torn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return all, nil
 			}
 			return all, fmt.Errorf("%s: %w", path, err)

@@ -28,8 +28,10 @@ type Stream struct {
 	// FLOPs and TailFLOPs are the operations a frame costs the edge and the cloud.
 	FLOPs     float64 `json:"flops"`
 	TailFLOPs float64 `json:"tail_flops"`
+	// Predicted is the transfer latency the fluid model expects: the median over the window.
+	Predicted units.Virtual `json:"predicted"`
 	// Arrivals are the capture times from the start of the window; the warm-up's are negative.
-	Arrivals []units.Virtual `json:"-"`
+	Arrivals []units.Virtual `json:"arrivals"`
 }
 
 // streams lists what a schedule makes run, in the order of tasks and their places. The warm-up comes

@@ -39,10 +39,19 @@ func Judge(checks []Check, required ...string) Report {
 // 5 % moves a frame across a deadline that a schedule was laid out to meet.
 const RateTolerance = 0.05
 
-// LinkRate is the check of a link's rate: value is measured ÷ planned.
+// LinkRate is the check of a link's rate in the run's own traffic: value is measured ÷ planned.
 func LinkRate(subject string, planned, measured units.Rate) Check {
+	return rate("link_rate", subject, planned, measured)
+}
+
+// LinkProbe is the check of a link's rate in a bulk transfer before the run: value is measured ÷ planned.
+func LinkProbe(subject string, planned, measured units.Rate) Check {
+	return rate("link_probe", subject, planned, measured)
+}
+
+func rate(name, subject string, planned, measured units.Rate) Check {
 	ratio := float64(measured) / float64(planned)
-	c := Check{Name: "link_rate", Subject: subject, Value: ratio, Limit: RateTolerance,
+	c := Check{Name: name, Subject: subject, Value: ratio, Limit: RateTolerance,
 		OK: math.Abs(ratio-1) <= RateTolerance}
 	switch {
 	case c.OK:
@@ -94,7 +103,7 @@ const TimerShare = 0.02
 // TimerLateness is the check of a node's timers: value is the 99th percentile of how late they fired
 // and limit [TimerShare] of the shortest deadline, both in virtual seconds.
 func TimerLateness(subject string, p99, deadline units.Virtual) Check {
-	c := Check{Name: "timer_lateness", Subject: subject, Value: time.Duration(p99).Seconds(), Limit: TimerShare * time.Duration(deadline).Seconds()}
+	c := Check{Name: "timer_lateness", Subject: subject, Value: p99.Seconds(), Limit: TimerShare * deadline.Seconds()}
 	if c.OK = c.Value <= c.Limit; !c.OK {
 		c.Advice = fmt.Sprintf("frames at %s were captured and sent late: the host was too busy; raise the dilation or end other work", subject)
 	}

@@ -98,4 +98,4 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 }
 
 // UnmarshalJSON accepts the string form and a whole number of bytes.
-func (b *Bytes) UnmarshalJSON(data []byte) error { return unmarshalJSON(data, b, ParseBytes) }
+func (b *Bytes) UnmarshalJSON(data []byte) error { return unmarshalJSON[int64](data, b, ParseBytes) }

@@ -64,4 +64,4 @@ func (f *FLOPS) UnmarshalText(text []byte) error {
 }
 
 // UnmarshalJSON accepts the string form and a number of operations per second.
-func (f *FLOPS) UnmarshalJSON(data []byte) error { return unmarshalJSON(data, f, ParseFLOPS) }
+func (f *FLOPS) UnmarshalJSON(data []byte) error { return unmarshalJSON[float64](data, f, ParseFLOPS) }

@@ -39,5 +39,5 @@ func (p *Probability) UnmarshalText(text []byte) error {
 
 // UnmarshalJSON accepts the string form and a fraction.
 func (p *Probability) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, p, ParseProbability)
+	return unmarshalJSON[float64](data, p, ParseProbability)
 }

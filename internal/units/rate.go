@@ -81,7 +81,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 
 // UnmarshalJSON accepts the string form, a number of bits per second, and the "+Inf" MarshalText prints.
 func (r *Rate) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, r, func(s string) (Rate, error) {
+	return unmarshalJSON[float64](data, r, func(s string) (Rate, error) {
 		if s == "+Inf" {
 			return Rate(math.Inf(1)), nil
 		}

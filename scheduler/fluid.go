@@ -1,0 +1,164 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// Network is what frames pass on their way to the cloud in [Predict].
+type Network struct {
+	Edges  []NetworkEdge
+	Trunks []Hop
+}
+
+// NetworkEdge is an edge server: one compute worker and the uplink behind it.
+type NetworkEdge struct {
+	Compute units.FLOPS
+	Uplink  Hop
+}
+
+// Hop is a link with one FIFO. Next is the index of the trunk it feeds, or -1 for the cloud.
+type Hop struct {
+	Rate  units.Rate
+	Delay units.Virtual
+	// Burst is what the shaper lets through at once after a pause; frames arrive earlier by Burst/Rate.
+	Burst units.Bytes
+	Next  int
+}
+
+// Flow is the frames of one task at one edge.
+type Flow struct {
+	Edge int
+	// Captures are the frames' capture times, ascending.
+	Captures []units.Virtual
+	// Operations is what layers 1..k take for a frame, in FLOP.
+	Operations float64
+	// Wire is a frame's bytes on the link, framing included.
+	Wire units.Bytes
+}
+
+// Predicted is what the fluid model says of a flow, one element a frame.
+type Predicted struct {
+	// Ready is when the frame's tensor is ready to send; Received when its last byte is in the cloud.
+	Ready, Received []units.Virtual
+}
+
+// Transfer is the transfer latency of frame n: waiting to send counts.
+func (p Predicted) Transfer(n int) units.Virtual { return p.Received[n] - p.Ready[n] }
+
+// MedianTransfer is the figure a run reports as predicted: the median transfer latency of the frames
+// captured in [from, to). captures are the flow's. It is false when there is none.
+func (p Predicted) MedianTransfer(captures []units.Virtual, from, to units.Virtual) (units.Virtual, bool) {
+	var in []units.Virtual
+	for n, at := range captures {
+		if at >= from && at < to {
+			in = append(in, p.Transfer(n))
+		}
+	}
+	if len(in) == 0 {
+		return 0, false
+	}
+	slices.Sort(in)
+	return (in[(len(in)-1)/2] + in[len(in)/2]) / 2, true
+}
+
+// ErrNetwork is wrapped by the errors of [Predict].
+var ErrNetwork = errors.New("bad network model")
+
+// Predict computes when every frame is ready and received if data were a fluid: no packets, no
+// acknowledgements, no loss, unlimited queues.
+//
+//	capture ─▶ edge's worker ─ready─▶ uplink FIFO ─▶ trunk FIFO ─▶ … ─▶ cloud
+//	           (FIFO, GFLOPS)         (all its flows)  (all its edges)
+//
+// A worker takes its edge's frames in the order of capture, one at a time; frames without operations (cut 0) do not pass
+// it. A hop serves its bits in the order of arrival at its rate; bits flow on to the next hop as they leave, so
+// a fast trunk behind a slow uplink adds nothing and an overloaded one its backlog. Each hop adds its delay. Ties go in
+// the order of flows, then frames. The result is indexed as flows.
+//
+// A hop's burst is exact for frames that arrive at once, which is what a link's first hop sees; what it
+// does to the shape of the traffic further on is neglected.
+func Predict(net Network, flows []Flow) ([]Predicted, error) {
+	if err := net.validate(flows); err != nil {
+		return nil, err
+	}
+	m := newFluid(net, flows)
+	m.compute()
+	m.uplinks()
+	for _, n := range net.trunkOrder() {
+		m.trunk(n)
+	}
+	return m.predicted(), nil
+}
+
+func (net Network) validate(flows []Flow) error {
+	for i, e := range net.Edges {
+		if !positive(float64(e.Compute)) {
+			return fmt.Errorf("%w: edge %d: compute %v FLOP/s must be finite and above 0", ErrNetwork, i, float64(e.Compute))
+		}
+		if err := e.Uplink.validate(len(net.Trunks)); err != nil {
+			return fmt.Errorf("%w: uplink of edge %d: %w", ErrNetwork, i, err)
+		}
+	}
+	for n, t := range net.Trunks {
+		if err := t.validate(len(net.Trunks)); err != nil {
+			return fmt.Errorf("%w: trunk %d: %w", ErrNetwork, n, err)
+		}
+	}
+	if len(net.trunkOrder()) < len(net.Trunks) {
+		return fmt.Errorf("%w: the trunks form a circle", ErrNetwork)
+	}
+	for n, f := range flows {
+		if f.Edge < 0 || f.Edge >= len(net.Edges) {
+			return fmt.Errorf("%w: flow %d: there is no edge %d", ErrNetwork, n, f.Edge)
+		}
+		if !(f.Operations >= 0) || math.IsInf(f.Operations, 1) || f.Wire < 0 {
+			return fmt.Errorf("%w: flow %d: %v FLOP and %d bytes a frame must be finite and at least 0", ErrNetwork, n, f.Operations, f.Wire)
+		}
+		if !slices.IsSorted(f.Captures) {
+			return fmt.Errorf("%w: flow %d: its captures are not in ascending order", ErrNetwork, n)
+		}
+	}
+	return nil
+}
+
+func (h Hop) validate(trunks int) error {
+	if !positive(float64(h.Rate)) {
+		return fmt.Errorf("rate %v bit/s must be finite and above 0", float64(h.Rate))
+	}
+	if h.Delay < 0 || h.Burst < 0 {
+		return fmt.Errorf("delay %v s and burst %d B must be at least 0", h.Delay.Seconds(), h.Burst)
+	}
+	if h.Next < -1 || h.Next >= trunks {
+		return fmt.Errorf("next %d is none of the %d trunks (-1 means the cloud)", h.Next, trunks)
+	}
+	return nil
+}
+
+// trunkOrder lists the trunks so that each comes after those that feed it; trunks of a circle are left out.
+func (net Network) trunkOrder() []int {
+	feeders := make([]int, len(net.Trunks))
+	for _, t := range net.Trunks {
+		if t.Next >= 0 {
+			feeders[t.Next]++
+		}
+	}
+	var order []int
+	for n := range net.Trunks {
+		if feeders[n] == 0 {
+			order = append(order, n)
+		}
+	}
+	for at := 0; at < len(order); at++ {
+		if next := net.Trunks[order[at]].Next; next >= 0 {
+			if feeders[next]--; feeders[next] == 0 {
+				order = append(order, next)
+			}
+		}
+	}
+	return order
+}

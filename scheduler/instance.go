@@ -1,0 +1,133 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrInstance is wrapped by every error of [Instance.Validate].
+var ErrInstance = errors.New("bad scheduling instance")
+
+// Cuts is N, the number of layers of the task's network and so its deepest cut; 0 when the task has no places.
+func (t Task) Cuts() int {
+	if len(t.At) == 0 {
+		return 0
+	}
+	return len(t.At[0].Demand) - 1
+}
+
+// Validate reports the first thing that makes the instance impossible to schedule: a figure that is
+// not a number, negative or infinite where it may not be, a name given twice, an index that points
+// nowhere, a task without input. The error wraps [ErrInstance] and names the edge, trunk or task.
+func (inst Instance) Validate() error {
+	if !(inst.Threshold > 0 && inst.Threshold <= 1) {
+		return fmt.Errorf("%w: threshold %v must be above 0 and at most 1", ErrInstance, inst.Threshold)
+	}
+	if len(inst.Edges) == 0 {
+		return fmt.Errorf("%w: it has no edges", ErrInstance)
+	}
+	if err := inst.validateTrunks(); err != nil {
+		return err
+	}
+	names := make(map[string]bool, len(inst.Edges))
+	for i, e := range inst.Edges {
+		if err := checkName(names, "edge", i, e.Name); err != nil {
+			return err
+		}
+		if !positive(float64(e.Compute)) {
+			return fmt.Errorf("%w: edge %s: compute %v FLOP/s must be finite and above 0", ErrInstance, e.Name, float64(e.Compute))
+		}
+		if !positive(float64(e.Uplink)) {
+			return fmt.Errorf("%w: edge %s: uplink %v bit/s must be finite and above 0", ErrInstance, e.Name, float64(e.Uplink))
+		}
+		if e.Trunk < -1 || e.Trunk >= len(inst.Trunks) {
+			return fmt.Errorf("%w: edge %s: trunk index %d points to none of the %d trunks (-1 means no trunk)",
+				ErrInstance, e.Name, e.Trunk, len(inst.Trunks))
+		}
+	}
+	return inst.validateTasks()
+}
+
+func (inst Instance) validateTrunks() error {
+	names := make(map[string]bool, len(inst.Trunks))
+	for n, t := range inst.Trunks {
+		if err := checkName(names, "trunk", n, t.Name); err != nil {
+			return err
+		}
+		if !positive(float64(t.Rate)) {
+			return fmt.Errorf("%w: trunk %s: rate %v bit/s must be finite and above 0", ErrInstance, t.Name, float64(t.Rate))
+		}
+		if t.Next < -1 || t.Next >= len(inst.Trunks) {
+			return fmt.Errorf("%w: trunk %s: next %d points to none of the %d trunks (-1 means the cloud)",
+				ErrInstance, t.Name, t.Next, len(inst.Trunks))
+		}
+	}
+	for _, t := range inst.Trunks {
+		// A way to the cloud passes every trunk at most once, so a longer one goes in circles.
+		steps := 0
+		for n := t.Next; n >= 0; n = inst.Trunks[n].Next {
+			if steps++; steps > len(inst.Trunks) {
+				return fmt.Errorf("%w: trunk %s never reaches the cloud: the trunks after it form a circle", ErrInstance, t.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func (inst Instance) validateTasks() error {
+	names := make(map[string]bool, len(inst.Tasks))
+	seen := make([]int, len(inst.Edges)) // the last task (counted from 1) that had input at the edge
+	for j, t := range inst.Tasks {
+		if err := checkName(names, "task", j, t.Name); err != nil {
+			return err
+		}
+		if len(t.At) == 0 {
+			return fmt.Errorf("%w: task %s has input at no edge", ErrInstance, t.Name)
+		}
+		if t.Cuts() < 1 {
+			return fmt.Errorf("%w: task %s: %d demands at its first place; cuts 0..N of a network with at least one layer need two or more",
+				ErrInstance, t.Name, len(t.At[0].Demand))
+		}
+		for _, p := range t.At {
+			if p.Edge < 0 || p.Edge >= len(inst.Edges) {
+				return fmt.Errorf("%w: task %s: edge index %d points to none of the %d edges", ErrInstance, t.Name, p.Edge, len(inst.Edges))
+			}
+			edge := inst.Edges[p.Edge].Name
+			if seen[p.Edge] == j+1 {
+				return fmt.Errorf("%w: task %s names edge %s twice", ErrInstance, t.Name, edge)
+			}
+			seen[p.Edge] = j + 1
+			if !positive(p.Input) {
+				return fmt.Errorf("%w: task %s at %s: input %v B/s must be finite and above 0", ErrInstance, t.Name, edge, p.Input)
+			}
+			if len(p.Demand) != t.Cuts()+1 {
+				return fmt.Errorf("%w: task %s at %s: %d demands, but %d at its first place; a task has the same cuts everywhere",
+					ErrInstance, t.Name, edge, len(p.Demand), t.Cuts()+1)
+			}
+			for k, d := range p.Demand {
+				if !(d.Rate >= 0) {
+					return fmt.Errorf("%w: task %s at %s, cut %d: rate %v bit/s must be at least 0", ErrInstance, t.Name, edge, k, float64(d.Rate))
+				}
+				if !(d.Compute >= 0) || math.IsInf(float64(d.Compute), 1) {
+					return fmt.Errorf("%w: task %s at %s, cut %d: compute %v FLOP/s must be finite and at least 0",
+						ErrInstance, t.Name, edge, k, float64(d.Compute))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func checkName(seen map[string]bool, kind string, n int, name string) error {
+	if name == "" {
+		return fmt.Errorf("%w: %s number %d has no name", ErrInstance, kind, n+1)
+	}
+	if seen[name] {
+		return fmt.Errorf("%w: two %ss are called %s", ErrInstance, kind, name)
+	}
+	seen[name] = true
+	return nil
+}
+
+func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }

@@ -1,0 +1,90 @@
+package testbed
+
+import (
+	"slices"
+	"time"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// checks holds everything the run watched about itself against its limits.
+func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
+	p := t.plan
+	due := len(r.frames)
+	checks := []fidelity.Check{fidelity.Complete("run", due-r.missing, due)}
+	checks = append(checks, t.linkChecks()...)
+	checks = append(checks, p.cpuChecks(r)...)
+	checks = append(checks, p.timerChecks(r)...)
+	if t.sampler != nil {
+		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
+	}
+	required := []string{"link_probe", "timer_lateness", "parity"}
+	if slices.ContainsFunc(p.Streams, func(s Stream) bool { return s.Cut > 0 }) {
+		required = append(required, "cpu_granted")
+	}
+	return fidelity.Judge(append(checks, parity...), required...)
+}
+
+// linkChecks compares every link that carried something with its plan: by its probe, and by the run's own
+// traffic where that kept it busy.
+func (t *testbed) linkChecks() []fidelity.Check {
+	var checks []fidelity.Check
+	for _, l := range t.plan.Network.Network.Links {
+		planned := l.Egress.Rate()
+		if goodput, ok := t.probed[l.Name]; ok {
+			checks = append(checks, fidelity.LinkProbe(l.Name, planned, goodput/units.Rate(shape.GoodputShare)))
+		}
+		if t.sampler == nil {
+			continue
+		}
+		if rate, ok := fidelity.BackloggedRate(planned, t.sampler.points[l.Name]); ok {
+			checks = append(checks, fidelity.LinkRate(l.Name, planned, rate))
+		}
+	}
+	return checks
+}
+
+// cpuChecks compares the CPU every edge got while it computed with its quota.
+func (p *Plan) cpuChecks(r records) []fidelity.Check {
+	spans := map[string][]fidelity.Busy{}
+	for _, f := range r.edge {
+		if f.Started != 0 && f.Ready != 0 {
+			spans[f.Edge] = append(spans[f.Edge], fidelity.Busy{Wall: time.Duration(f.Ready - f.Started), CPU: time.Duration(f.HeadCPU)})
+		}
+	}
+	var checks []fidelity.Check
+	for _, n := range p.Network.Nodes {
+		if n.CPU == nil {
+			continue
+		}
+		if c, ok := fidelity.CPUGranted(n.Name, n.CPU.Cores, n.CPU.Period, spans[n.Name]); ok {
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+// timerChecks holds the lateness of every edge's capture timer against the shortest deadline.
+func (p *Plan) timerChecks(r records) []fidelity.Check {
+	late := map[string][]time.Duration{}
+	for _, f := range r.edge {
+		if f.Fired != 0 {
+			late[f.Edge] = append(late[f.Edge], time.Duration(f.Fired-f.Captured))
+		}
+	}
+	var checks []fidelity.Check
+	for _, name := range p.loadedEdges() {
+		if len(late[name]) > 0 {
+			checks = append(checks, fidelity.TimerLateness(name, p.Dilation.Virtual(percentile99(late[name])), p.shortestDeadline()))
+		}
+	}
+	return checks
+}
+
+// percentile99 is the nearest-rank 99th percentile.
+func percentile99(spans []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(spans))
+	return sorted[(len(sorted)*99+99)/100-1]
+}

@@ -1,0 +1,110 @@
+package testbed
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"path/filepath"
+
+	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+// records is what was measured in a run, read from the logs its nodes and sampler appended to.
+type records struct {
+	frames  []results.Frame // by stream, then frame number; every frame that was due
+	edge    []replay.EdgeFrame
+	samples []results.Sample
+	// missing are the frames no node has recorded.
+	missing int
+}
+
+// frameKey names a frame within a run.
+type frameKey struct {
+	task, edge string
+	frame      uint64
+}
+
+// collect reads the logs below dir. A node that wrote no log has recorded nothing, which is no error:
+// its frames are lost.
+func (p *Plan) collect(dir string, t timeline) (records, error) {
+	var r records
+	edges, clouds := map[frameKey]replay.EdgeFrame{}, map[frameKey]replay.CloudFrame{}
+	for _, node := range p.Network.Nodes {
+		path := nodeLog(dir, node.Name)
+		if node.Name == emulator.CloudName {
+			log, err := replay.ReadCloudLog(path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return r, err
+			}
+			for _, f := range log.Frames {
+				clouds[frameKey{f.Task, f.Edge, f.Frame}] = f
+			}
+			continue
+		}
+		log, err := replay.ReadEdgeLog(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return r, err
+		}
+		for _, f := range log.Frames {
+			edges[frameKey{f.Task, f.Edge, f.Frame}] = f
+		}
+		r.edge = append(r.edge, log.Frames...)
+	}
+	for _, s := range p.Streams {
+		for n, at := range s.Arrivals {
+			key := frameKey{s.Task, s.Edge, uint64(n)}
+			edge, recorded := edges[key]
+			if !recorded {
+				r.missing++
+			}
+			r.frames = append(r.frames, join(s, n, at, edge, clouds[key], t))
+		}
+	}
+	readings, err := readReadings(filepath.Join(dir, samplesLog))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	for _, s := range readings {
+		r.samples = append(r.samples, results.Sample{
+			Time: t.seconds(s.At), Subject: s.Subject, Bytes: s.Bytes, Drops: s.Drops, Backlog: s.Backlog, CPU: s.CPU, Throttled: s.Throttled})
+	}
+	return r, nil
+}
+
+// join makes the record of a frame out of what its edge and the cloud know of it, which may be nothing.
+func join(s Stream, number int, due units.Virtual, edge replay.EdgeFrame, cloud replay.CloudFrame, t timeline) results.Frame {
+	f := results.Frame{
+		Task: s.Task, Edge: s.Edge, Frame: int64(number), Cut: int32(s.Cut),
+		InputBytes: int64(edge.InputBytes), WireBytes: int64(edge.WireBytes),
+		Captured: due.Seconds(),
+		Started:  t.seconds(edge.Started), Ready: t.seconds(edge.Ready), Sent: t.seconds(edge.Sent),
+		Received: t.seconds(cloud.Received), TailStarted: t.seconds(cloud.TailStarted), TailEnded: t.seconds(cloud.TailEnded),
+		Answered: t.seconds(edge.Answered),
+		HeadCPU:  float64(edge.HeadCPU) / 1e9,
+		Class:    -1,
+	}
+	if !math.IsNaN(f.Answered) {
+		f.Class = edge.Class
+	}
+	return f
+}
+
+func nodeLog(dir, node string) string { return filepath.Join(dir, logsDir, node+".jsonl") }
+
+// loadedEdges lists the edges that have streams, in the topology's order.
+func (p *Plan) loadedEdges() []string {
+	loaded := map[string]bool{}
+	for _, s := range p.Streams {
+		loaded[s.Edge] = true
+	}
+	var names []string
+	for _, n := range p.Network.Nodes {
+		if loaded[n.Name] {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,108 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+// startLead is the wall time between the order to start and the start: every node has it by then.
+const startLead = 200 * time.Millisecond
+
+// progressEvery is how often the progress of the replay is shown.
+const progressEvery = 100 * time.Millisecond
+
+// replay starts all nodes at one moment and waits until the window and its drain are over, or every
+// frame has been answered, a node has died, or ctx ends.
+func (t *testbed) replay(ctx context.Context) error {
+	p := t.plan
+	t.options.Progress.Phase(Replay, fmt.Sprintf("%v + %v warm-up at dilation %v", p.Duration, p.Warmup, p.Dilation))
+	ctx, cancel := t.watchNodes(ctx)
+	defer cancel(nil)
+
+	t.timeline = timeline{Start: clock.Now() + int64(startLead), Warmup: p.Warmup, Dilation: p.Dilation}
+	if err := t.dir.writeJSON(timelineFile, t.timeline); err != nil {
+		return err
+	}
+	stopSampling, err := t.startSampler(ctx)
+	if err != nil {
+		return err
+	}
+	err = t.startNodesAt(ctx, t.timeline.Start)
+	if err == nil {
+		err = t.wait(ctx)
+	}
+	return errors.Join(cause(ctx, err), stopSampling())
+}
+
+// startSampler samples links and CPUs until the returned function is called.
+func (t *testbed) startSampler(ctx context.Context) (stop func() error, err error) {
+	log, err := os.OpenFile(t.dir.file(samplesLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	t.sampler = &sampler{links: t.links, nodes: t.nodes, log: log, points: map[string][]fidelity.LinkPoint{}}
+	ctx, cancel := context.WithCancel(ctx)
+	var group errgroup.Group
+	group.Go(func() error { return t.sampler.run(ctx) })
+	return func() error {
+		cancel()
+		return errors.Join(group.Wait(), log.Close())
+	}, nil
+}
+
+func (t *testbed) startNodesAt(ctx context.Context, at int64) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, conn := range t.conns {
+		group.Go(func() error { return conn.Start(ctx, at) })
+	}
+	return group.Wait()
+}
+
+// wait waits for the end of the window and then for the answers, as long as the drain lasts.
+func (t *testbed) wait(ctx context.Context) error {
+	p := t.plan
+	due := int64(0)
+	for _, s := range p.Streams {
+		due += int64(len(s.Arrivals))
+	}
+	window := t.timeline.Start + p.wallOffset(p.Duration)
+	end := t.timeline.Start + p.wallOffset(p.Duration+p.Drain)
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		now := clock.Now()
+		if now >= end || now >= window && t.heard.answered() >= due {
+			return nil
+		}
+		t.options.Progress.Step(min(1, max(0, float64(now-t.timeline.Start)/float64(window-t.timeline.Start))))
+	}
+}
+
+// verify has every stream's halves compute a frame once more, unquantised, to be compared with the uncut network.
+func (t *testbed) verify(ctx context.Context) ([]replay.Verified, error) {
+	ctx, cancel := t.watchNodes(ctx)
+	defer cancel(nil)
+	var all []replay.Verified
+	for _, name := range t.plan.loadedEdges() {
+		verified, err := t.conns[name].Verify(ctx)
+		if err != nil {
+			return nil, cause(ctx, fmt.Errorf("verify the answers at %s: %w", name, err))
+		}
+		all = append(all, verified...)
+	}
+	return all, nil
+}

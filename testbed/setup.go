@@ -1,0 +1,127 @@
+package testbed
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+
+	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+const (
+	// cloudPort is where the cloud listens, in its own namespace.
+	cloudPort = 7000
+	// picturesPerStream is how many different pictures a stream shows in turn: the answer must vary with
+	// the content, and each costs memory on the edge.
+	picturesPerStream = 3
+	// cloudNice keeps a cloud that may use "whatever the host has left" from taking it from the edges.
+	cloudNice = 10
+)
+
+// setup is a node's part in the run. The networks' files come from the store, where they are made if need be.
+func (p *Plan) setup(n emulator.Node, store model.Store, log string) (replay.Setup, error) {
+	if n.Name == emulator.CloudName {
+		return p.cloudSetup(n, store, log)
+	}
+	return p.edgeSetup(n, store, log)
+}
+
+// edgeSetup is what an edge has to do: the head of every stream that starts at it.
+func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (replay.Setup, error) {
+	setup := replay.Setup{
+		Role: replay.Edge, Address: address(node.Peers[0].Remote),
+		Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log,
+	}
+	for i, s := range p.Streams {
+		if s.Edge != node.Name {
+			continue
+		}
+		task, err := s.task(i)
+		if err != nil {
+			return setup, err
+		}
+		if s.Cut > 0 {
+			if task.Half, err = store.Head(s.Model, s.Height, s.Width, s.Cut); err != nil {
+				return setup, err
+			}
+		}
+		task.Pictures = s.pictures()
+		for _, at := range s.Arrivals {
+			task.Captures = append(task.Captures, p.wallOffset(at))
+		}
+		setup.Tasks = append(setup.Tasks, task)
+	}
+	setup.Flows = p.flows(node.Name)
+	return setup, nil
+}
+
+// cloudSetup is what the cloud has to do: the tail of every stream.
+func (p *Plan) cloudSetup(node emulator.Node, store model.Store, log string) (replay.Setup, error) {
+	setup := replay.Setup{Role: replay.Cloud, Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Flows: p.flows("")}
+	if node.CPU == nil {
+		setup.Threads, setup.Nice = p.Host.Cores, cloudNice
+	}
+	for _, peer := range node.Peers {
+		setup.Listen = append(setup.Listen, address(peer.Local))
+	}
+	for i, s := range p.Streams {
+		task, err := s.task(i)
+		if err != nil {
+			return setup, err
+		}
+		if s.Cut < s.Cuts {
+			if task.Half, err = store.Tail(s.Model, s.Height, s.Width, s.Cut); err != nil {
+				return setup, err
+			}
+		} else {
+			whole, err := store.Whole(s.Model, s.Height, s.Width)
+			if err != nil {
+				return setup, err
+			}
+			// The edge sends the answer itself: nothing is left to run.
+			task.Half = model.File{Input: whole.Output, Output: whole.Output}
+		}
+		setup.Tasks = append(setup.Tasks, task)
+	}
+	return setup, nil
+}
+
+// task is what both halves of a stream share.
+func (s Stream) task(index int) (replay.Task, error) {
+	if index > math.MaxUint32 {
+		return replay.Task{}, fmt.Errorf("%d streams: a run has at most %d", index, math.MaxUint32)
+	}
+	return replay.Task{Stream: uint32(index), Name: s.Task, Edge: s.Edge, Cut: s.Cut, DType: s.Wire.DType, Height: s.Height, Width: s.Width}, nil
+}
+
+func (s Stream) pictures() replay.Pictures {
+	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: picturesPerStream}
+}
+
+// flows are the background flows of an edge, or of all edges where edge is empty. Both ends of a flow know
+// it by its place in the plan.
+func (p *Plan) flows(edge string) []replay.Flow {
+	var all []replay.Flow
+	id := uint32(0)
+	for _, f := range p.Background {
+		for range f.Flows {
+			if edge == "" || f.Edge == edge {
+				all = append(all, replay.Flow{ID: id, Link: f.Link, Down: !f.Up, Start: p.wallOffset(f.Start), Stop: p.wallOffset(f.Stop)})
+			}
+			id++
+		}
+	}
+	return all
+}
+
+func address(ip netip.Addr) string { return netip.AddrPortFrom(ip, cloudPort).String() }
+
+// threads is how many of ONNX Runtime's threads a quota keeps busy.
+func threads(cpu *emulator.CPU) int {
+	if cpu == nil {
+		return 1
+	}
+	return max(1, int(math.Ceil(cpu.Cores)))
+}

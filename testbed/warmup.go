@@ -1,0 +1,141 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/emulator/node"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/workloads/replay"
+)
+
+// setUpTime bounds how long a node may take to load its networks and pictures. It is far more than any
+// needs, and there so that a node that hangs is an error.
+const setUpTime = 5 * time.Minute
+
+// probeTime is how long (wall) an uplink is filled to measure its rate, and probeSkip what passes first:
+// the shaper's burst and TCP's slow start, in units of the queue's length.
+const probeTime = 400 * time.Millisecond
+
+// warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
+// every node its quota and probes every loaded uplink.
+func (t *testbed) warmUp(ctx context.Context) error {
+	t.options.Progress.Phase(WarmUp, "")
+	ctx, cancel := t.watchNodes(ctx)
+	defer cancel(nil)
+	if err := t.setUp(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	return cause(ctx, t.probe(ctx))
+}
+
+// watchNodes is a context that ends when one of the nodes does, with the reason as its cause.
+func (t *testbed) watchNodes(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	for _, n := range t.nodes {
+		go func() {
+			select {
+			case <-n.Exited():
+				cancel(n.Err())
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
+}
+
+// cause is err, or what ended the context where that made it.
+func cause(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if c := context.Cause(ctx); c != nil && !errors.Is(err, c) {
+		return c
+	}
+	return err
+}
+
+// setUp tells every node its part, the cloud first, and lets all of them load and connect together.
+func (t *testbed) setUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, setUpTime, fmt.Errorf("a node did not load its networks within %v", setUpTime))
+	defer cancel()
+	if err := t.meetNodes(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	nodes := t.plan.Network.Nodes
+	for _, n := range slices.Backward(nodes) { // the cloud is the last, and must listen before an edge connects
+		setup, err := t.plan.setup(n, t.options.Store, t.dir.nodeLog(n.Name))
+		if err != nil {
+			return err
+		}
+		threads, err := t.conns[n.Name].Setup(ctx, setup)
+		if err != nil {
+			return cause(ctx, err)
+		}
+		if err := t.nodes[n.Name].Confine(threads.Compute); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range nodes {
+		group.Go(func() error { return t.load(ctx, n) })
+	}
+	return cause(ctx, group.Wait())
+}
+
+// meetNodes waits until every node has connected to the hub.
+func (t *testbed) meetNodes(ctx context.Context) error {
+	t.conns = map[string]*replay.Conn{}
+	for _, n := range t.plan.Network.Nodes {
+		conn, err := t.hub.Node(ctx, n.Name, replay.Watch{Progress: t.heard.progress, Fault: t.heard.fault})
+		if err != nil {
+			return err
+		}
+		t.conns[n.Name] = conn
+	}
+	return nil
+}
+
+// load lets a node load without a quota, and sets it when the node is ready.
+func (t *testbed) load(ctx context.Context, n emulator.Node) error {
+	ready, err := t.conns[n.Name].Confined(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.dir.event(event{Event: "ready", Subject: n.Name, Detail: "I/O priority " + ready.Priority}); err != nil {
+		return err
+	}
+	if n.CPU == nil {
+		return nil
+	}
+	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
+}
+
+// probe measures the rate of every uplink that streams or flows will use, one after the other, so that
+// what the host can do for one of them is known.
+func (t *testbed) probe(ctx context.Context) error {
+	t.probed = map[string]units.Rate{}
+	names := t.plan.loadedEdges()
+	for i, name := range names {
+		l, ok := t.plan.Network.Link(uplink(name))
+		if !ok {
+			return fmt.Errorf("the plan has no link %s", uplink(name))
+		}
+		// The queue must have filled once before the measurement: only then is the link never idle in it.
+		skip := l.Egress.Burst + l.Egress.Limit
+		fill := time.Duration(float64(skip) / float64(l.Egress.BytesPerSecond) * float64(time.Second))
+		result, err := t.conns[name].Probe(ctx, replay.Probe{Duration: int64(fill + probeTime), Skip: skip})
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", l.Name, err)
+		}
+		t.probed[l.Name] = result.Goodput()
+		t.options.Progress.Step(float64(i+1) / float64(len(names)))
+	}
+	return nil
+}
