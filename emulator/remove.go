@@ -21,3 +21,11 @@ func Remove(ctx context.Context, o Object) error {
 	}
 	return node.Remove(ctx, o)
 }
+
+// Exists tells whether an object that a run has journalled is there.
+func Exists(ctx context.Context, o Object) (bool, error) {
+	if o.Kind == object.NetNS {
+		return link.ExistsNS(o.Name)
+	}
+	return node.Exists(ctx, o)
+}

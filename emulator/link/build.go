@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/features"
@@ -71,11 +72,11 @@ func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal obje
 	if err := l.each(ctx, (*space).writeSysctls); err != nil {
 		return err
 	}
-	for _, p := range l.net.Pairs {
+	for i, p := range l.net.Pairs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.addPair(p); err != nil {
+		if err := l.addPair(firstIndex+i, p); err != nil {
 			return fmt.Errorf("%s/%s to %s/%s: %w", p.A.Namespace, p.A.Device, p.B.Namespace, p.B.Device, err)
 		}
 	}
@@ -89,7 +90,7 @@ func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal obje
 		return err
 	}
 	l.indexLinks()
-	return nil
+	return l.each(ctx, func(s *space) error { return s.awaitCarriers(ctx) })
 }
 
 // open makes the namespace, or finds that of its node.
@@ -131,16 +132,23 @@ func (l *Live) each(ctx context.Context, do func(*space) error) error {
 	return group.Wait()
 }
 
-// txQueueLen is what a device's default queues are made for; none of ours goes by it.
-const txQueueLen = 1000
+const (
+	// txQueueLen is what a device's default queues are made for; none of ours goes by it.
+	txQueueLen = 1000
 
-func (l *Live) addPair(p Pair) error {
+	// firstIndex keeps the two ends of a pair from having the same index, each in its namespace. To the kernel such a
+	// device looks like one without a peer, and the carrier of those is looked at once a second only
+	// (linkwatch_urgent_event): until then it drops everything.
+	firstIndex = 1 << 20
+)
+
+func (l *Live) addPair(index int, p Pair) error {
 	a, b := l.spaces[p.A.Namespace], l.spaces[p.B.Namespace]
 	if a == nil || b == nil {
 		return errors.New("the network does not list both namespaces")
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.HardwareAddr, attrs.MTU, attrs.TxQLen = p.A.Device, p.A.MAC[:], int(shape.MTU), txQueueLen
+	attrs.Index, attrs.Name, attrs.HardwareAddr, attrs.MTU, attrs.TxQLen = index, p.A.Device, p.A.MAC[:], int(shape.MTU), txQueueLen
 	return a.handle.LinkAdd(&netlink.Veth{
 		LinkAttrs:        attrs,
 		PeerName:         p.B.Device,
@@ -203,6 +211,28 @@ func (s *space) bringUp(e End) error {
 		return fmt.Errorf("bring up: %w", err)
 	}
 	return nil
+}
+
+// awaitCarriers waits until all devices pass packets. A device whose peer came up after it drops them until the kernel has
+// heard of the carrier, which takes milliseconds.
+func (s *space) awaitCarriers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	for {
+		links, err := s.handle.LinkList()
+		if err != nil {
+			return fmt.Errorf("%s: list devices: %w", s.Name, err)
+		}
+		waiting := slices.IndexFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" && state(l.Attrs()) != "up" })
+		if waiting < 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s/%s does not come up: %w", s.Name, links[waiting].Attrs().Name, ctx.Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // addRoutes adds the namespace's routes and the neighbours they lead to.

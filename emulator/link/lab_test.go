@@ -294,13 +294,22 @@ func median[T ~int64 | ~float64](values []T) T {
 	return values[len(values)/2]
 }
 
-// within fails the test where a measured figure is further from the planned one than the tolerance (a share of it).
-func within(t testing.TB, what string, measured, planned, tolerance float64) {
+// attempts is how often a figure is measured that a busy host can only make worse.
+const attempts = 5
+
+// within measures a figure until it is as close to the planned one as the tolerance (a share of it), and fails the test if
+// it never is. The tests of all packages share this host's cores, and where others hold them, links fall
+// behind; a link that is planned or built wrongly is wrong every time.
+func within(t testing.TB, what string, planned, tolerance float64, measure func() float64) {
 	t.Helper()
-	share := measured/planned - 1
-	if share < -tolerance || share > tolerance {
-		t.Errorf("%s is %.5g, planned %.5g: %+.2f %% off, %.1f %% allowed", what, measured, planned, 100*share, 100*tolerance)
-	} else {
-		t.Logf("%s is %.5g, planned %.5g: %+.2f %%", what, measured, planned, 100*share)
+	var seen []string
+	for range attempts {
+		share := measure()/planned - 1
+		seen = append(seen, fmt.Sprintf("%+.2f %%", 100*share))
+		if share >= -tolerance && share <= tolerance {
+			t.Logf("%s: planned %.5g, measured %v", what, planned, seen)
+			return
+		}
 	}
+	t.Errorf("%s: planned %.5g, measured %v; %.1f %% allowed", what, planned, seen, 100*tolerance)
 }

@@ -13,11 +13,11 @@ import (
 
 const minRTOKey = "net/ipv4/tcp_rto_min_us"
 
-// settings are the namespace's sysctls with the retransmission timeout among them.
-func (s *space) settings() []Sysctl {
-	all := s.Sysctls
-	if s.MinRTO > 0 && !s.lacksMinRTO {
-		all = append(all[:len(all):len(all)], Sysctl{Key: minRTOKey, Value: strconv.FormatInt(s.MinRTO.Microseconds(), 10)})
+// settings are the namespace's sysctls, with the retransmission timeout among them where the kernel has it.
+func (n Namespace) settings(hasMinRTO bool) []Sysctl {
+	all := n.Sysctls
+	if n.MinRTO > 0 && hasMinRTO {
+		all = append(all[:len(all):len(all)], Sysctl{Key: minRTOKey, Value: strconv.FormatInt(n.MinRTO.Microseconds(), 10)})
 	}
 	return all
 }
@@ -28,7 +28,7 @@ func (s *space) writeSysctls() error {
 		if _, err := os.Stat("/proc/sys/" + minRTOKey); errors.Is(err, fs.ErrNotExist) {
 			s.lacksMinRTO = true
 		}
-		for _, c := range s.settings() {
+		for _, c := range s.settings(!s.lacksMinRTO) {
 			err := os.WriteFile("/proc/sys/"+c.Key, []byte(c.Value), 0)
 			if c.Optional && errors.Is(err, fs.ErrNotExist) {
 				continue
@@ -44,7 +44,7 @@ func (s *space) writeSysctls() error {
 // compareSysctls reports the sysctls that are not as planned.
 func (s *space) compareSysctls(report func(Difference)) error {
 	return s.file.Do(func(ns.NetNS) error {
-		for _, c := range s.settings() {
+		for _, c := range s.settings(!s.lacksMinRTO) {
 			value, err := os.ReadFile("/proc/sys/" + c.Key)
 			if c.Optional && errors.Is(err, fs.ErrNotExist) {
 				continue

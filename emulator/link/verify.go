@@ -73,7 +73,7 @@ func compareDevice(e End, live *netlink.LinkAttrs, addresses []netlink.Addr, rep
 		report(Difference{subject, "device", "present", missing})
 		return
 	}
-	differ(report, subject, "state", "up", upOrDown(live.Flags))
+	differ(report, subject, "state", "up", state(live))
 	differ(report, subject, "MTU", int(shape.MTU), live.MTU)
 	differ(report, subject, "MAC", e.MAC.String(), live.HardwareAddr.String())
 	if e.GSOSegments > 0 {
@@ -91,8 +91,11 @@ func compareDevice(e End, live *netlink.LinkAttrs, addresses []netlink.Addr, rep
 	differ(report, subject, "addresses", fmt.Sprint(planned), fmt.Sprint(kernel))
 }
 
-func upOrDown(f net.Flags) string {
-	if f&net.FlagUp != 0 && f&net.FlagRunning != 0 {
+// state is "up" for a device that passes packets: it is up, its peer too, and the kernel has put its queues to work, which it
+// does a moment after the carrier has come.
+func state(d *netlink.LinkAttrs) string {
+	const all = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
+	if d.RawFlags&all == all {
 		return "up"
 	}
 	return "down"

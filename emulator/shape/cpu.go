@@ -49,7 +49,7 @@ func NewCPU(cores float64) (CPU, error) {
 		period = cfsRound(float64(minQuota) / cores)
 	}
 	if period > maxPeriod {
-		return CPU{}, fmt.Errorf("%g cores are less than the kernel can grant (%v in %v); use a smaller dilation or a larger budget",
+		return CPU{}, fmt.Errorf("%.3g cores are less than the kernel can grant (%v in %v); use a smaller dilation or a larger budget",
 			cores, minQuota, maxPeriod)
 	}
 	return CPU{Quota: quota, Period: period}, nil
