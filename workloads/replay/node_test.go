@@ -87,7 +87,7 @@ func (b *bed) launch(name string) *Conn {
 	b.t.Helper()
 	p := exec.Command("/proc/self/exe")
 	p.Env = append(os.Environ(), "SPLITBED_TEST_CONTROL="+b.hub.Path(), "SPLITBED_TEST_NAME="+name)
-	p.Stderr = os.Stderr
+	p.Stderr = b.t.Output()
 	if err := p.Start(); err != nil {
 		b.t.Fatal(err)
 	}
