@@ -10,6 +10,7 @@ import (
 
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
@@ -25,6 +26,12 @@ type testbed struct {
 	runtime node.Runtime
 	nodes   map[string]node.Node
 	links   *link.Live
+	conns   map[string]*replay.Conn // by node
+	heard   heard
+
+	probed   map[string]units.Rate // goodput of every loaded uplink before the replay, wall
+	timeline timeline
+	sampler  *sampler // nil until the replay has begun
 }
 
 // parallelStarts bounds how many nodes start at once.
@@ -57,14 +64,14 @@ func (t *testbed) build(ctx context.Context) (err error) {
 }
 
 func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
-	if t.plan.Runtime == RuntimeNative {
+	if t.plan.Runtime == runtimeNative {
 		return node.Native(t.journal)
 	}
 	library, err := engine.LibraryPath()
 	if err != nil {
 		return nil, err
 	}
-	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Library: library})
+	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Engine: library})
 }
 
 // startNodes starts every node's process; they connect to the hub and wait for orders.

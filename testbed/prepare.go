@@ -8,7 +8,9 @@ import (
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -16,7 +18,9 @@ import (
 // the experiment, its seed, the schedule and the host's figures.
 type Plan struct {
 	Run        string                `json:"run"`
+	Started    time.Time             `json:"started"`
 	Experiment *Experiment           `json:"-"` // experiment.yaml, everything inlined
+	Topology   *topologies.Topology  `json:"-"` // the experiment's, expanded
 	Host       Host                  `json:"-"` // host.json
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
@@ -42,8 +46,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		return nil, inputError(err)
 	}
 	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
+	started := time.Now()
 	p := &Plan{
-		Run: newRunID(time.Now()), Experiment: e, Runtime: e.Emulation.Runtime,
+		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
 		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
 	}
 	if err := p.schedule(ctx, s, o); err != nil {
@@ -58,7 +63,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
-	if err := p.checkHost(ctx, s); err != nil {
+	if err := p.checkHost(ctx); err != nil {
 		return nil, err
 	}
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
@@ -69,6 +74,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	}
 	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
+	}
+	if err := p.checkDelays(); err != nil {
+		return nil, err
 	}
 	if err := p.predict(s); err != nil {
 		return nil, err
@@ -132,11 +140,11 @@ func (e *InfeasibleError) Error() string {
 	return text
 }
 
-// drain is how long a run waits for answers after its window: two of the longest deadlines, at least a second.
+// drain is how long a run waits for answers after its window.
 func drain(streams []Stream) units.Virtual {
-	longest := units.Virtual(time.Second)
+	longest := units.Virtual(0)
 	for _, s := range streams {
-		longest = max(longest, 2*s.Deadline)
+		longest = max(longest, results.Grace(s.Deadline))
 	}
 	return longest
 }

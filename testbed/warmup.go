@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,50 +61,50 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// setUp brings the cloud up first, since edges connect to it.
+// setUp tells every node its part, the cloud first, and lets all of them load and connect together.
 func (t *testbed) setUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, setUpTime, fmt.Errorf("a node did not load its networks within %v", setUpTime))
 	defer cancel()
-	t.conns = map[string]*replay.Conn{}
+	if err := t.meetNodes(ctx); err != nil {
+		return cause(ctx, err)
+	}
 	nodes := t.plan.Network.Nodes
-	for _, n := range nodes {
-		conn, err := t.hub.Node(ctx, n.Name)
+	for _, n := range slices.Backward(nodes) { // the cloud is the last, and must listen before an edge connects
+		setup, err := t.plan.setup(n, t.options.Store, t.dir.nodeLog(n.Name))
+		if err != nil {
+			return err
+		}
+		threads, err := t.conns[n.Name].Setup(ctx, setup)
 		if err != nil {
 			return cause(ctx, err)
 		}
-		t.conns[n.Name] = conn
-	}
-	cloud := nodes[len(nodes)-1]
-	setup, err := t.plan.cloudSetup(cloud, t.options.Store, t.dir.nodeLog(cloud.Name))
-	if err != nil {
-		return err
-	}
-	if err := t.setUpNode(ctx, cloud, setup); err != nil {
-		return cause(ctx, err)
+		if err := t.nodes[n.Name].Confine(threads.Compute); err != nil {
+			return err
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelStarts)
-	for _, n := range nodes[:len(nodes)-1] {
-		setup, err := t.plan.edgeSetup(n, t.options.Store, t.dir.nodeLog(n.Name))
-		if err != nil {
-			return errors.Join(err, group.Wait())
-		}
-		group.Go(func() error { return t.setUpNode(ctx, n, setup) })
+	for _, n := range nodes {
+		group.Go(func() error { return t.load(ctx, n) })
 	}
 	return cause(ctx, group.Wait())
 }
 
-// setUpNode lets a node load without a quota, and sets it when the node is ready.
-func (t *testbed) setUpNode(ctx context.Context, n emulator.Node, setup replay.Setup) error {
-	conn := t.conns[n.Name]
-	threads, err := conn.Setup(ctx, setup)
-	if err != nil {
-		return err
+// meetNodes waits until every node has connected to the hub.
+func (t *testbed) meetNodes(ctx context.Context) error {
+	t.conns = map[string]*replay.Conn{}
+	for _, n := range t.plan.Network.Nodes {
+		conn, err := t.hub.Node(ctx, n.Name, replay.Watch{Progress: t.heard.progress, Fault: t.heard.fault})
+		if err != nil {
+			return err
+		}
+		t.conns[n.Name] = conn
 	}
-	if err := t.nodes[n.Name].Confine(threads.Compute); err != nil {
-		return err
-	}
-	ready, err := conn.Confined(ctx)
+	return nil
+}
+
+// load lets a node load without a quota, and sets it when the node is ready.
+func (t *testbed) load(ctx context.Context, n emulator.Node) error {
+	ready, err := t.conns[n.Name].Confined(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,18 +15,25 @@ type Cursor struct {
 
 // Field is the place of a mapping's key, whether the file has it or not.
 func (c Cursor) Field(name string) Cursor {
-	next := Cursor{doc: c.doc, near: c.near, key: name}
-	if c.key != "" {
-		next.key = c.key + "." + name
-	}
 	if c.node != nil && c.node.kind == mapping {
 		for _, e := range c.node.entries {
 			if e.name == name {
-				next.node, next.near = e.value, e.value
+				return c.below(e)
 			}
 		}
 	}
+	next := c.below(entry{name: name})
+	next.near = c.near
 	return next
+}
+
+// below is the place of an entry of the mapping at c.
+func (c Cursor) below(e entry) Cursor {
+	key := e.name
+	if c.key != "" {
+		key = c.key + "." + e.name
+	}
+	return Cursor{doc: c.doc, node: e.value, near: e.value, key: key}
 }
 
 // Index is the place of a sequence's i-th element, counted from 0.

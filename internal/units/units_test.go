@@ -46,9 +46,9 @@ func TestRatesAreBitsAndNeverBytes(t *testing.T) {
 		"-1Mbps":                          "is not a rate",
 		".5Mbps":                          "is not a rate",
 		"1.Mbps":                          "is not a rate",
-		"1e3Mbps":                         "is not a unit of rate",
+		"1e3Mbps":                         "is not how the unit is written",
 		"10MBPS":                          "is not how the unit is written",
-		"10 Mbps":                         "is not a unit of rate",
+		"10 Mbps":                         "is not how the unit is written",
 		"NaN":                             "is not a rate",
 		strings.Repeat("9", 400) + "Mbps": "too large",
 	})

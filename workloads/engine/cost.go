@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -13,9 +14,9 @@ import (
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
-// What Calibrate runs: the convolutional part of alexnet on a VGA picture, 14 billion operations. That is long enough
-// (65 ms at 215 GFLOPS) for caches and clocks to settle within a run, and its layers are large
-// enough to keep the arithmetic units busy.
+// What Calibrate runs: the convolutional part of alexnet on a VGA picture, 14 billion operations. A run is
+// long enough (65 ms at 215 GFLOPS) for caches and clocks to settle, and its layers are large enough to
+// keep the arithmetic units busy. Fully connected layers would measure memory instead.
 const (
 	calibrationModel  = "alexnet"
 	calibrationHeight = 480
@@ -26,9 +27,10 @@ const (
 // Calibrate measures what one core of this host does: counted operations of a convolutional head ÷
 // CPU time of the thread that runs it, the best of as many runs as fit into budget (at least three).
 //
-// The best, not the median: whatever else the host does makes a run slower, never faster, and
-// a speed measured too low would make quotas too large and every emulated edge faster than it should be,
-// which no check of a run could see. Measured too high, edges are slower than planned, which the check of compute times reports.
+// The best, not the median: whatever else the host does makes a run slower, never faster, and a speed
+// measured too low makes quotas too large, so that every emulated edge is faster than it should be and
+// nothing in a run tells. Measured too high, edges are slower than planned, which their compute times
+// show.
 func Calibrate(ctx context.Context, store model.Store, budget time.Duration) (units.FLOPS, error) {
 	p, err := model.Describe(calibrationModel, calibrationHeight, calibrationWidth)
 	if err != nil {
@@ -38,13 +40,9 @@ func Calibrate(ctx context.Context, store model.Store, budget time.Duration) (un
 	if err != nil {
 		return 0, err
 	}
-	s, err := Open(f, Options{Threads: 1})
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	fillNoise(s.Input())
-	took, err := cost(ctx, s, budget)
+	picture := make([]float32, f.Input.Elems())
+	fillNoise(picture)
+	_, took, err := measure(ctx, f, picture, budget)
 	if err != nil {
 		return 0, fmt.Errorf("engine: calibrating: %w", err)
 	}
@@ -82,6 +80,20 @@ func cost(ctx context.Context, s *Session, budget time.Duration) (time.Duration,
 		}
 	}
 	return best, nil
+}
+
+// measure runs one file on one input and returns its output and its cost.
+func measure(ctx context.Context, f model.File, input []float32, budget time.Duration) (output []float32, took time.Duration, err error) {
+	s, err := Open(f, Options{Threads: 1})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	copy(s.Input(), input)
+	if took, err = cost(ctx, s, budget); err != nil {
+		return nil, 0, err
+	}
+	return append(output, s.Output()...), took, nil
 }
 
 // threadCPU is the CPU time the calling thread has used; the goroutine must be locked to it.

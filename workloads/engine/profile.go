@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -26,7 +25,8 @@ type ProfileInput struct {
 }
 
 // LayerProfile is a cut after layer k. Bytes are those of the default wire type, FLOPs those of layers
-// 1..k, times the CPU seconds of one core of this host for the head (layers 1..k) and the tail (k+1..N).
+// 1..k. Head and Tail are the CPU seconds of one core of this host for layers 1..k and k+1..N, the best
+// of several runs; the tail of the last layer is 0.
 type LayerProfile struct {
 	K        int     `json:"k"`
 	Name     string  `json:"name"`
@@ -59,7 +59,7 @@ func Profile(ctx context.Context, store model.Store, name string, h, w int) (Mod
 	}
 	picture := make([]float32, whole.Input.Elems())
 	fillNoise(picture)
-	want, uncut, err := measure(ctx, whole, picture)
+	want, uncut, err := measure(ctx, whole, picture, profileBudget)
 	if err != nil {
 		return ModelProfile{}, err
 	}
@@ -91,30 +91,16 @@ func measureCut(ctx context.Context, store model.Store, p model.Profile, picture
 	if err != nil {
 		return nil, err
 	}
-	tensor, below, err := measure(ctx, head, picture)
+	tensor, below, err := measure(ctx, head, picture, profileBudget)
 	if err != nil {
 		return nil, err
 	}
-	answer, above, err := measure(ctx, tail, tensor)
+	answer, above, err := measure(ctx, tail, tensor, profileBudget)
 	if err != nil {
 		return nil, err
 	}
 	row.Shape, row.Head, row.Tail = head.Output.Shape, below.Seconds(), above.Seconds()
 	return answer, nil
-}
-
-// measure runs one file on one input and returns its output and its cost.
-func measure(ctx context.Context, f model.File, input []float32) (output []float32, took time.Duration, err error) {
-	s, err := Open(f, Options{Threads: 1})
-	if err != nil {
-		return nil, 0, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	copy(s.Input(), input)
-	if took, err = cost(ctx, s, profileBudget); err != nil {
-		return nil, 0, err
-	}
-	return append(output, s.Output()...), took, nil
 }
 
 // Difference is the largest absolute difference between two answers of the same length, relative to

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Graph is an ONNX model: one graph with its file's header. Nodes are in topological order. A Graph is
-// never changed once made, except by Externalise; it may be read concurrently.
+// Graph is an ONNX model: one graph with its file's header. Nodes are in topological order. No method
+// changes a Graph, so goroutines may share one.
 type Graph struct {
 	// Name is the graph's name, for messages only.
 	Name string
