@@ -72,6 +72,9 @@ func (s *flowSet) start(t0 int64) {
 // send fills the connection from the flow's start to its stop, and then resets it: what is still in the socket's buffer
 // would go on loading the link.
 func (s *flowSet) send(f Flow, c *net.TCPConn, t0 int64) error {
+	if err := boundUnsent(c); err != nil {
+		return err
+	}
 	timer := time.NewTimer(until(t0 + f.Start))
 	defer timer.Stop()
 	select {

@@ -28,7 +28,6 @@ func (v identity) Close() error      { return nil }
 type halves struct {
 	threads int
 	open    map[string]half
-	ready   bool // the engine is
 }
 
 // get opens a part and runs it once, which pages its weights in. It runs on the compute thread.
@@ -38,12 +37,6 @@ func (s *halves) get(f model.File) (half, error) {
 	}
 	if opened, ok := s.open[f.Path]; ok {
 		return opened, nil
-	}
-	if !s.ready {
-		if err := engine.Init(); err != nil {
-			return nil, err
-		}
-		s.ready = true
 	}
 	opened, err := engine.Open(f, engine.Options{Threads: max(1, s.threads)})
 	if err != nil {

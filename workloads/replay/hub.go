@@ -125,12 +125,16 @@ func (h *Hub) Node(ctx context.Context, name string, w Watch) (*Conn, error) {
 	}
 }
 
-// Close closes the socket and every node's connection, which ends the nodes, and waits for the readers.
+// Close closes the socket and every node's connection, which ends the nodes, and waits for the readers. A second call does
+// nothing.
 func (h *Hub) Close() error {
 	h.mu.Lock()
+	all, closed := h.all, h.closed
 	h.closed = true
-	all := h.all
 	h.mu.Unlock()
+	if closed {
+		return nil
+	}
 	err := h.listener.Close()
 	for _, c := range all {
 		c.socket.Close()

@@ -3,7 +3,9 @@ package replay
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 )
@@ -88,25 +90,28 @@ func openLog(path string, head logHead, broken func(error)) (*logger, error) {
 	}
 	l := &logger{lines: lines, stop: make(chan struct{}), finished: make(chan error, 1)}
 	buffer := bufio.NewWriter(file)
-	encoder := json.NewEncoder(buffer)
-	if err := encoder.Encode(head); err == nil {
+	if err = json.NewEncoder(buffer).Encode(head); err == nil {
 		err = buffer.Flush()
 	}
 	if err != nil {
 		lines.close()
-		return nil, fmt.Errorf("record log: %w", err)
+		return nil, fmt.Errorf("record log: %w", errors.Join(err, file.Close()))
 	}
-	go func() {
-		err := l.run(encoder, buffer, broken)
-		if closed := file.Close(); err == nil {
-			err = closed
-		}
-		l.finished <- err
-	}()
+	l.write(file, broken)
 	return l, nil
 }
 
-func (l *logger) run(encoder *json.Encoder, buffer *bufio.Writer, broken func(error)) error {
+// write starts writing to file, which it closes in the end.
+func (l *logger) write(file io.WriteCloser, broken func(error)) {
+	go func() {
+		err := l.run(file, broken)
+		l.finished <- errors.Join(err, file.Close())
+	}()
+}
+
+func (l *logger) run(file io.Writer, broken func(error)) error {
+	buffer := bufio.NewWriter(file)
+	encoder := json.NewEncoder(buffer)
 	ticker := time.NewTicker(flushEvery)
 	defer ticker.Stop()
 	var failed error

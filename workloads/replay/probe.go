@@ -45,6 +45,9 @@ func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 }
 
 func fill(c *net.TCPConn, p Probe) error {
+	if err := boundUnsent(c); err != nil {
+		return err
+	}
 	end := clock.Now() + p.Duration
 	chunk := make([]byte, bulkChunk)
 	for sent := int64(0); (p.Bytes <= 0 || sent < int64(p.Bytes)) && (p.Duration <= 0 || clock.Now() < end); {

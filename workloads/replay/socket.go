@@ -70,6 +70,23 @@ func detach(c *net.TCPConn) (int, error) {
 	return fd, nil
 }
 
+// boundUnsent makes writes to a bulk connection wait while more than a chunk has not been sent yet, so that
+// a transfer ends when its sender stops and not when a socket buffer of megabytes has drained.
+func boundUnsent(c *net.TCPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("bound a socket's buffer: %w", err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bulkChunk)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return fmt.Errorf("bound a socket's buffer: %w", err)
+	}
+	return nil
+}
+
 // writeMessage and readMessage are for the connections outside the loop: opening, probes and verification.
 func writeMessage(c net.Conn, h Header, payload []byte) error {
 	h.Length = uint32(len(payload))

@@ -79,7 +79,9 @@ func DecodeTensor(e Encoding, zero uint8, scale float32, src []byte, x []float32
 	case EncodedUint8:
 		var table [256]float32
 		for q := range table {
-			table[q] = scale * float32(q-int(zero))
+			// The product can leave float32's range by a rounding where the tensor reached its end.
+			v := float64(scale) * float64(q-int(zero))
+			table[q] = float32(max(-math.MaxFloat32, min(math.MaxFloat32, v)))
 		}
 		for i, q := range src {
 			x[i] = table[q]
