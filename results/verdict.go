@@ -16,7 +16,7 @@ func keeps(onTime, frames int, low, high, quantile float64) (verdict string, dec
 	switch {
 	case frames == 0:
 		return Invalid, false
-	// Multiplied out: 99 of 100 is 0.99 exactly, 0.99·100 is not 99.
+	// Rounding may put quantile·frames a little above the whole number it is.
 	case float64(onTime) >= quantile*float64(frames)-1e-9:
 		return Kept, low >= quantile
 	}
@@ -65,7 +65,7 @@ func unfaithful(f Fidelity) string {
 		return "nothing shows that the emulation kept its promises: no fidelity check was made"
 	}
 	return fmt.Sprintf("the emulation did not keep its promises, so its times prove nothing: %d of %s failed: ", len(failed), counted(len(f.Checks), "check")) +
-		listed(failed, func(c Check) string { return c.Name + " of " + c.Subject + " (" + c.Advice + ")" })
+		listed(failed, func(c Check) string { return c.Name + " of " + c.Subject }) + "; " + failed[0].Advice
 }
 
 func violated(in Input, s Summary, failed []TaskSummary) string {
