@@ -104,14 +104,18 @@ func newFitter(inst Instance) *fitter {
 // best returns the cut in first..last that leaves the smallest bottleneck, and whether any fits.
 func (f *fitter) best(t Task, first, last int) (int, bool) {
 	f.worst = append(f.worst[:0], make([]float64, last-first+1)...)
+	worst := f.worst
 	for _, p := range t.At {
 		i := p.Edge
 		perBit, perOp := f.perBit[i], f.perOp[i]
 		uplink, compute := f.used.uplink[i], f.used.compute[i]
 		for n, d := range p.Demand[first : last+1] {
-			u := max((uplink+float64(d.Rate))*perBit, (compute+float64(d.Compute))*perOp)
-			if u > f.worst[n] {
-				f.worst[n] = u
+			// Comparisons instead of max, which also orders NaN and zeros: this is the innermost loop.
+			if u := (uplink + float64(d.Rate)) * perBit; u > worst[n] {
+				worst[n] = u
+			}
+			if u := (compute + float64(d.Compute)) * perOp; u > worst[n] {
+				worst[n] = u
 			}
 		}
 		for n := f.inst.Edges[i].Trunk; n >= 0; n = f.inst.Trunks[n].Next {

@@ -1,0 +1,163 @@
+package results
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/scheduler"
+)
+
+// Input is all a summary is computed from.
+type Input struct {
+	Run        string
+	Experiment string
+	Seed       uint64
+	Runtime    string
+	Dilation   units.Dilation
+	Started    time.Time
+	// Wall is the wall time of the whole run. The window's length is Rule.Window.
+	Wall     time.Duration
+	Rule     Rule
+	Schedule Schedule
+	// Tasks are the deployed tasks at each of their edges; frames of others are not judged.
+	Tasks []TaskRecord
+	// Edges holds the planned and the measured figures of every edge; see [MeasureEdges].
+	Edges []EdgeSummary
+	// Trunks names the trunks between an edge and the cloud, by the edge's name, for the reason given.
+	Trunks   map[string][]string
+	Frames   []Frame
+	Fidelity fidelity.Report
+	Broken   []scheduler.Violation
+}
+
+// TaskRecord is what was planned for a deployed task at an edge.
+type TaskRecord struct {
+	Task, Edge string
+	Cut        int
+	// Predicted is the transfer latency to expect; 0 when nothing was predicted.
+	Predicted units.Virtual
+}
+
+// Summarise computes the summary. It reads every frame's times, not its status, and changes nothing of
+// its input. An input whose rule is not valid gives an invalid verdict with that reason.
+func Summarise(in Input) Summary {
+	s := Summary{
+		Schema: Schema, Run: in.Run, Experiment: in.Experiment, Seed: in.Seed, Runtime: in.Runtime,
+		Dilation: Figure(in.Dilation), Started: in.Started,
+		VirtualSeconds: Figure(in.Rule.Window.Seconds()), WallSeconds: Figure(in.Wall.Seconds()),
+		Schedule: in.Schedule,
+		Tasks:    make([]TaskSummary, 0, len(in.Tasks)),
+		Edges:    append([]EdgeSummary{}, in.Edges...),
+		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, Checks: []Check{}},
+		Broken:   in.Broken,
+	}
+	for _, c := range in.Fidelity.Checks {
+		s.Fidelity.Checks = append(s.Fidelity.Checks, Check{c.Name, c.Subject, Figure(c.Value), Figure(c.Limit), c.OK, c.Advice})
+	}
+
+	tallies := make(map[place]*tally, len(in.Tasks))
+	for _, t := range in.Tasks {
+		tallies[place{t.Task, t.Edge}] = &tally{}
+	}
+	for i := range in.Frames {
+		f := &in.Frames[i]
+		if t := tallies[place{f.Task, f.Edge}]; t != nil {
+			t.count(f, in.Rule)
+		}
+	}
+
+	var all tally
+	for _, t := range in.Tasks {
+		n := tallies[place{t.Task, t.Edge}]
+		all.merge(n)
+		s.Tasks = append(s.Tasks, n.summary(t, in.Rule))
+	}
+	s.QoS = all.qos(in.Rule)
+	s.Verdict, s.Reason = judge(in, s)
+	return s
+}
+
+// place is a task at an edge.
+type place struct{ task, edge string }
+
+// tally counts the frames of the window.
+type tally struct {
+	onTime, late, lost int
+	transfer, endToEnd []float64
+}
+
+func (t *tally) count(f *Frame, rule Rule) {
+	switch rule.status(f) {
+	case OnTime:
+		t.onTime++
+	case Late:
+		t.late++
+	case Lost:
+		t.lost++
+	default:
+		return
+	}
+	if x := f.Transfer(); !math.IsNaN(x) {
+		t.transfer = append(t.transfer, x)
+	}
+	if x := f.EndToEnd(); !math.IsNaN(x) {
+		t.endToEnd = append(t.endToEnd, x)
+	}
+}
+
+func (t *tally) merge(o *tally) {
+	t.onTime += o.onTime
+	t.late += o.late
+	t.lost += o.lost
+	t.transfer = append(t.transfer, o.transfer...)
+	t.endToEnd = append(t.endToEnd, o.endToEnd...)
+}
+
+func (t *tally) frames() int { return t.onTime + t.late + t.lost }
+
+func (t *tally) summary(task TaskRecord, rule Rule) TaskSummary {
+	s := TaskSummary{
+		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(),
+		Frames: t.frames(), OnTime: t.onTime, Late: t.late, Lost: t.lost,
+		Transfer: distribution(t.transfer), EndToEnd: distribution(t.endToEnd),
+	}
+	if d, ok := rule.Deadlines[task.Task]; ok {
+		s.Deadline = Figure(d.Seconds())
+	}
+	if task.Predicted > 0 {
+		s.Predicted = Figure(task.Predicted.Seconds())
+	}
+	low, high := interval(s.OnTime, s.Frames)
+	s.OnTimeLow, s.OnTimeHigh = Figure(low), Figure(high)
+	s.Verdict, s.Decided = keeps(s.OnTime, s.Frames, low, high, rule.Quantile)
+	return s
+}
+
+func (t *tally) qos(rule Rule) QoS {
+	low, high := interval(t.onTime, t.frames())
+	d := distribution(t.transfer)
+	if rule.On == EndToEnd {
+		d = distribution(t.endToEnd)
+	}
+	return QoS{
+		Quantile: Figure(rule.Quantile), On: rule.On,
+		Frames: t.frames(), OnTime: t.onTime, Late: t.late, Lost: t.lost,
+		OnTimeLow: Figure(low), OnTimeHigh: Figure(high),
+		P50: d.P50, P95: d.P95, P99: d.P99, Max: d.Max,
+	}
+}
+
+// distribution sorts the latencies in place.
+func distribution(latencies []float64) Distribution {
+	if len(latencies) == 0 {
+		return Distribution{Absent(), Absent(), Absent(), Absent()}
+	}
+	slices.Sort(latencies)
+	q := func(p float64) Figure { return Figure(stat.Quantile(p, stat.Empirical, latencies, nil)) }
+	return Distribution{q(0.5), q(0.95), q(0.99), Figure(latencies[len(latencies)-1])}
+}

@@ -1,0 +1,177 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/splitbed/splitbed/internal/atomicfile"
+	"github.com/splitbed/splitbed/scheduler"
+)
+
+// Schema is the version of summary.json. Fields may be added without a new one.
+const Schema = 1
+
+// The verdicts of a run and of a task at an edge.
+const (
+	Kept     = "kept"
+	Violated = "violated"
+	Invalid  = "invalid" // neither a pass nor a failure
+)
+
+// Summary is summary.json. Times are virtual seconds.
+type Summary struct {
+	Schema         int       `json:"schema"`
+	Run            string    `json:"run"`
+	Experiment     string    `json:"experiment"`
+	Seed           uint64    `json:"seed"`
+	Runtime        string    `json:"runtime"`
+	Dilation       Figure    `json:"dilation"`
+	Started        time.Time `json:"started"`
+	VirtualSeconds Figure    `json:"virtual_seconds"`
+	WallSeconds    Figure    `json:"wall_seconds"`
+	Verdict        string    `json:"verdict"`
+	// Reason says in a sentence why, naming the tasks and uplinks that fail.
+	Reason   string        `json:"reason"`
+	QoS      QoS           `json:"qos"`
+	Schedule Schedule      `json:"schedule"`
+	Tasks    []TaskSummary `json:"tasks"`
+	Edges    []EdgeSummary `json:"edges"`
+	Fidelity Fidelity      `json:"fidelity"`
+	// Broken lists the constraints the schedule breaks, where it was tried all the same.
+	Broken []scheduler.Violation `json:"broken,omitempty"`
+}
+
+// QoS counts the frames of all deployed tasks that were captured in the window.
+type QoS struct {
+	Quantile Figure `json:"quantile"`
+	On       string `json:"on"`
+	Frames   int    `json:"frames"`
+	OnTime   int    `json:"on_time"`
+	Late     int    `json:"late"`
+	Lost     int    `json:"lost"`
+	// OnTimeLow and OnTimeHigh bound the share of frames on time at 95 % (Clopper–Pearson).
+	OnTimeLow  Figure `json:"on_time_low"`
+	OnTimeHigh Figure `json:"on_time_high"`
+	// The latency the rule is about (On), of the frames that arrived.
+	P50 Figure `json:"p50_s"`
+	P95 Figure `json:"p95_s"`
+	P99 Figure `json:"p99_s"`
+	Max Figure `json:"max_s"`
+}
+
+// Schedule is what was tried: how many of the workload's tasks were deployed, and an upper bound of how
+// many any schedule could deploy, absent where it was not computed.
+type Schedule struct {
+	Algorithm string `json:"algorithm"`
+	Tasks     int    `json:"tasks"`
+	Deployed  int    `json:"deployed"`
+	Bound     Figure `json:"bound"`
+}
+
+// Distribution is the quantiles of a latency over the frames that arrived, lost ones left out. A
+// quantile is the smallest latency that at least this share of them does not exceed.
+type Distribution struct {
+	P50 Figure `json:"p50"`
+	P95 Figure `json:"p95"`
+	P99 Figure `json:"p99"`
+	Max Figure `json:"max"`
+}
+
+// TaskSummary is one deployed task at one edge.
+type TaskSummary struct {
+	Task       string       `json:"task"`
+	Edge       string       `json:"edge"`
+	Cut        int          `json:"k"`
+	Deadline   Figure       `json:"deadline_s"`
+	Frames     int          `json:"frames"`
+	OnTime     int          `json:"on_time"`
+	Late       int          `json:"late"`
+	Lost       int          `json:"lost"`
+	OnTimeLow  Figure       `json:"on_time_low"`
+	OnTimeHigh Figure       `json:"on_time_high"`
+	Transfer   Distribution `json:"transfer_s"`
+	EndToEnd   Distribution `json:"end_to_end_s"`
+	// Predicted is the transfer latency the schedule should show.
+	Predicted Figure `json:"predicted_transfer_s"`
+	// Decided is false where the 95 % interval of the share on time contains the quantile: the run was
+	// too short to tell.
+	Decided bool   `json:"decided"`
+	Verdict string `json:"verdict"`
+}
+
+// EdgeSummary is one edge server and its uplink.
+type EdgeSummary struct {
+	Edge   string        `json:"edge"`
+	Uplink UplinkSummary `json:"uplink"`
+	CPU    CPUSummary    `json:"cpu"`
+}
+
+// UplinkSummary is what an uplink was asked for and what it carried in the window.
+type UplinkSummary struct {
+	Rate Figure `json:"rate_bps"`
+	// Measured is the mean rate it carried, idle times included; Utilisation that ÷ Rate.
+	Measured    Figure `json:"measured_bps"`
+	Utilisation Figure `json:"utilisation"`
+	Drops       int64  `json:"drops"`
+	// QueueP99 is the 99th percentile of the time its queue takes to empty.
+	QueueP99      Figure `json:"queue_p99_s"`
+	Delay         Figure `json:"delay_s"`
+	MeasuredDelay Figure `json:"measured_delay_s"`
+}
+
+// CPUSummary is an edge's compute budget and its use in the window.
+type CPUSummary struct {
+	GFLOPS Figure `json:"gflops"`
+	// QuotaCores is the CFS quota in cores of the host, the dilation included.
+	QuotaCores Figure `json:"quota_cores"`
+	UsedGFLOPS Figure `json:"used_gflops"`
+	// Throttled is the share of the window the edge was held back by its quota.
+	Throttled Figure `json:"throttled"`
+}
+
+// Fidelity is the report of the run's checks on itself.
+type Fidelity struct {
+	Verdict string  `json:"verdict"`
+	Checks  []Check `json:"checks"`
+}
+
+// Check is a fidelity check with figures that may be absent.
+type Check struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Value   Figure `json:"value"`
+	Limit   Figure `json:"limit"`
+	OK      bool   `json:"ok"`
+	Advice  string `json:"advice,omitempty"`
+}
+
+// WriteSummary writes summary.json, whole or not at all.
+func WriteSummary(path string, s Summary) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(s)
+	})
+}
+
+// ReadSummary reads what WriteSummary wrote. Fields added since are ignored; a later schema is an error.
+func ReadSummary(path string) (Summary, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Summary{}, fmt.Errorf("summary: %w", err)
+	}
+	var s Summary
+	if err := json.Unmarshal(text, &s); err != nil {
+		return Summary{}, fmt.Errorf("summary %s: %w", path, err)
+	}
+	if s.Schema != Schema {
+		return Summary{}, fmt.Errorf("summary %s: %w: schema %d, this version reads %d", path, errSchema, s.Schema, Schema)
+	}
+	return s, nil
+}
+
+var errSchema = errors.New("not a summary of this version")

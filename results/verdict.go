@@ -1,0 +1,145 @@
+package results
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+)
+
+// keeps judges a task at an edge: kept when at least the quantile of its frames was on time. The verdict
+// is decided where the interval of the share lies wholly on its side of the quantile.
+func keeps(onTime, frames int, low, high, quantile float64) (verdict string, decided bool) {
+	switch {
+	case frames == 0:
+		return Invalid, false
+	// Rounding may put quantile·frames a little above the whole number it is.
+	case float64(onTime) >= quantile*float64(frames)-1e-9:
+		return Kept, low >= quantile
+	}
+	return Violated, high < quantile
+}
+
+// judge gives the verdict of a run and a sentence that says why.
+func judge(in Input, s Summary) (verdict, reason string) {
+	if err := in.Rule.Validate(); err != nil {
+		return Invalid, err.Error()
+	}
+	if len(s.Tasks) == 0 {
+		return Invalid, fmt.Sprintf("none of the %s was deployed, so there was nothing to measure", counted(s.Schedule.Tasks, "task"))
+	}
+	if in.Fidelity.Verdict != fidelity.Valid {
+		return Invalid, unfaithful(s.Fidelity)
+	}
+	if silent := having(s.Tasks, Invalid); len(silent) > 0 {
+		return Invalid, "no frame was captured in the window of " + listed(silent, func(t TaskSummary) string { return t.Task + " at " + t.Edge }) +
+			": run longer"
+	}
+	if failed := having(s.Tasks, Violated); len(failed) > 0 {
+		return Violated, violated(in, s, failed)
+	}
+	return Kept, kept(s)
+}
+
+func having(tasks []TaskSummary, verdict string) []TaskSummary {
+	var out []TaskSummary
+	for _, t := range tasks {
+		if t.Verdict == verdict {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func unfaithful(f Fidelity) string {
+	var failed []Check
+	for _, c := range f.Checks {
+		if !c.OK {
+			failed = append(failed, c)
+		}
+	}
+	if len(failed) == 0 {
+		return "nothing shows that the emulation kept its promises: no fidelity check was made"
+	}
+	return fmt.Sprintf("the emulation did not keep its promises, so its times prove nothing: %d of %s failed: ", len(failed), counted(len(f.Checks), "check")) +
+		listed(failed, func(c Check) string { return c.Name + " of " + c.Subject }) + "; " + failed[0].Advice
+}
+
+func violated(in Input, s Summary, failed []TaskSummary) string {
+	slices.SortStableFunc(failed, worstFirst)
+	rates := make(map[string]Figure, len(s.Edges))
+	for _, e := range s.Edges {
+		rates[e.Edge] = e.Uplink.Rate
+	}
+	reason := listed(failed, func(t TaskSummary) string {
+		way := t.Edge + ".uplink"
+		if rate := rates[t.Edge]; rate.Known() && rate > 0 {
+			way += " (" + rateText(rate) + ")"
+		}
+		for _, trunk := range in.Trunks[t.Edge] {
+			way += " and trunk " + trunk
+		}
+		return fmt.Sprintf("%s at %s: %s of %s on time through %s", t.Task, t.Edge, share(t.OnTime, t.Frames), counted(t.Frames, "frame"), way)
+	})
+	reason += ", needs " + percent(in.Rule.Quantile)
+	if n := undecided(failed); n > 0 {
+		reason += fmt.Sprintf("; too short to tell at 95 %% for %d of these %d", n, len(failed))
+	}
+	return reason
+}
+
+func kept(s Summary) string {
+	reason := fmt.Sprintf("%s kept the deadline at every edge: %s of %s on time, each at least %s",
+		every(s.Schedule.Deployed, "deployed task"), share(s.QoS.OnTime, s.QoS.Frames), counted(s.QoS.Frames, "frame"), percent(float64(s.QoS.Quantile)))
+	if n := undecided(s.Tasks); n > 0 {
+		reason += fmt.Sprintf("; too short to tell at 95 %% for %d of %d task-edge pairs", n, len(s.Tasks))
+		if need := framesToTell(float64(s.QoS.Quantile)); need > 0 {
+			reason += fmt.Sprintf(" (%d frames each would be enough if all were on time)", need)
+		}
+	}
+	return reason
+}
+
+// framesToTell is the number of frames, all on time, from which on the interval lies above the quantile;
+// 0 when no number is enough.
+func framesToTell(quantile float64) int {
+	if quantile >= 1 {
+		return 0
+	}
+	return int(math.Ceil(math.Log((1-confidence)/2) / math.Log(quantile)))
+}
+
+func undecided(tasks []TaskSummary) int {
+	n := 0
+	for _, t := range tasks {
+		if !t.Decided {
+			n++
+		}
+	}
+	return n
+}
+
+// worstFirst orders by the share on time, then by how late the latest frames were.
+func worstFirst(a, b TaskSummary) int {
+	share := func(t TaskSummary) float64 { return float64(t.OnTime) / float64(max(t.Frames, 1)) }
+	late := func(t TaskSummary) float64 { return float64(t.Transfer.P99) / float64(t.Deadline) }
+	return cmp.Or(cmp.Compare(share(a), share(b)), -cmp.Compare(late(a), late(b)))
+}
+
+// mostNamed is how many things a sentence names before it counts the rest.
+const mostNamed = 10
+
+func listed[T any](items []T, name func(T) string) string {
+	var names []string
+	for _, item := range items[:min(len(items), mostNamed)] {
+		names = append(names, name(item))
+	}
+	text := strings.Join(names, "; ")
+	if more := len(items) - mostNamed; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
