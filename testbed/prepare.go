@@ -97,36 +97,54 @@ func resolve(e *Experiment) (*system, error) {
 	return newSystem(topology, workload)
 }
 
-// schedule plans the tasks, or reads a schedule made elsewhere, and checks it.
-func (p *Plan) schedule(ctx context.Context, s *system, o Options) error {
-	options := p.Experiment.Scheduler
-	p.Instance = s.instance(options.Margin, options.Framing)
+// schedule plans the tasks, or takes a schedule made elsewhere, and checks it.
+func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
+	p.Instance = s.instance(p.Experiment.Scheduler.Margin, p.Experiment.Scheduler.Framing)
 	if err := p.Instance.Validate(); err != nil {
 		return inputError(err)
 	}
 	if o.ScheduleFile != "" {
-		file, err := os.Open(o.ScheduleFile)
-		if err != nil {
-			return inputError(fmt.Errorf("schedule: %w", err))
-		}
-		defer file.Close()
-		if p.Schedule, err = scheduler.ReadSchedule(file, p.Instance); err != nil {
-			return inputError(fmt.Errorf("schedule %s: %w", o.ScheduleFile, err))
-		}
-	} else {
-		planner, err := scheduler.ByName(options.Algorithm)
-		if err != nil {
+		if p.Experiment, err = p.Experiment.withSchedule(o.ScheduleFile, p.Instance); err != nil {
 			return inputError(err)
 		}
-		if p.Schedule, err = planner.Plan(ctx, p.Instance); err != nil {
-			return inputError(err)
-		}
+	}
+	if p.Schedule, err = p.Experiment.Scheduler.plan(ctx, p.Instance); err != nil {
+		return inputError(err)
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
 		return inputError(&InfeasibleError{p.Violations})
 	}
 	return nil
+}
+
+// withSchedule is the experiment with a schedule from a file inlined in place of its algorithm, so that
+// its experiment.yaml repeats the run.
+func (e *Experiment) withSchedule(path string, inst scheduler.Instance) (*Experiment, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("schedule: %w", err)
+	}
+	defer file.Close()
+	schedule, err := scheduler.ReadSchedule(file, inst)
+	if err != nil {
+		return nil, fmt.Errorf("schedule %s: %w", path, err)
+	}
+	inlined := *e
+	inlined.Scheduler.Algorithm, inlined.Scheduler.Schedule = algorithmFile+path, &schedule
+	return &inlined, nil
+}
+
+// plan is the schedule the experiment brings, or the one its algorithm makes.
+func (s Scheduler) plan(ctx context.Context, inst scheduler.Instance) (scheduler.Schedule, error) {
+	if s.Schedule != nil {
+		return scheduler.Match(*s.Schedule, inst)
+	}
+	planner, err := scheduler.ByName(s.Algorithm)
+	if err != nil {
+		return scheduler.Schedule{}, err
+	}
+	return planner.Plan(ctx, inst)
 }
 
 // InfeasibleError names every constraint a schedule breaks.
