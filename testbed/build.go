@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/internal/units"
@@ -29,7 +30,9 @@ type testbed struct {
 	conns   map[string]*replay.Conn // by node
 	heard   heard
 
-	probed   map[string]units.Rate // goodput of every loaded uplink before the replay, wall
+	// What the probes before the replay found, in wall time.
+	probed   map[string]units.Rate    // goodput by uplink
+	granted  map[string]fidelity.Busy // CPU by node
 	timeline timeline
 	sampler  *sampler // nil until the replay has begun
 }

@@ -78,6 +78,21 @@ type Busy struct{ Wall, CPU time.Duration }
 // With more than one thread a head does not keep every core busy, so only what one thread can use is due.
 // ok is false where no span is longer than a period, so that nothing can be said.
 func CPUGranted(subject string, quota float64, period time.Duration, spans []Busy) (check Check, ok bool) {
+	return granted("cpu_granted", subject, quota, period, spans)
+}
+
+// CPUProbe is the check of a node's CPU in the probe before the run, which must be longer than a period: value is
+// what it got ÷ what its quota was due, as in [CPUGranted].
+func CPUProbe(subject string, quota float64, period time.Duration, span Busy) Check {
+	c, ok := granted("cpu_probe", subject, quota, period, []Busy{span})
+	if !ok {
+		return Check{Name: "cpu_probe", Subject: subject, Limit: 1 - CPUShortfall,
+			Advice: fmt.Sprintf("the probe of %s was shorter than one quota period of %v", subject, period)}
+	}
+	return c
+}
+
+func granted(name, subject string, quota float64, period time.Duration, spans []Busy) (check Check, ok bool) {
 	due, used := 0.0, 0.0
 	for _, s := range spans {
 		if s.Wall <= period {
@@ -89,7 +104,7 @@ func CPUGranted(subject string, quota float64, period time.Duration, spans []Bus
 	if due == 0 {
 		return Check{}, false
 	}
-	c := Check{Name: "cpu_granted", Subject: subject, Value: used / due, Limit: 1 - CPUShortfall}
+	c := Check{Name: name, Subject: subject, Value: used / due, Limit: 1 - CPUShortfall}
 	if c.OK = c.Value >= c.Limit; !c.OK {
 		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
 	}

@@ -198,6 +198,12 @@ func (c *Conn) Probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	return value(m.Result), err
 }
 
+// ProbeCompute has a node keep its compute thread busy, and tells what CPU it got. It comes after Confined and before Start.
+func (c *Conn) ProbeCompute(ctx context.Context, p ComputeProbe) (ComputeResult, error) {
+	m, err := c.call(ctx, message{Call: callCompute, Compute: &p})
+	return value(m.Computed), err
+}
+
 // Start begins the replay at t0 on the clock (CLOCK_MONOTONIC), which must not have come yet when the node reads this. It
 // returns when the first capture is armed.
 func (c *Conn) Start(ctx context.Context, t0 int64) error {

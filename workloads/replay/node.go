@@ -155,6 +155,10 @@ func (n *node) answer(m message) (reply message, err error) {
 		var result ProbeResult
 		result, err = n.part.probe(n.ctx, *m.Probe)
 		reply.Result = &result
+	case m.Call == callCompute && m.Compute != nil:
+		var computed ComputeResult
+		computed, err = n.probeCompute(n.ctx, *m.Compute)
+		reply.Computed = &computed
 	case m.Call == callStart && m.Start != nil:
 		err = n.part.start(m.Start.T0)
 	case m.Call == callFinish:

@@ -201,16 +201,18 @@ type message struct {
 	ID   uint64 `json:"id,omitempty"`
 	Call string `json:"call"`
 
-	Hello    *hello       `json:"hello,omitempty"`
-	Setup    *Setup       `json:"setup,omitempty"`
-	Threads  *Threads     `json:"threads,omitempty"`
-	Ready    *Ready       `json:"ready,omitempty"`
-	Probe    *Probe       `json:"probe,omitempty"`
-	Result   *ProbeResult `json:"result,omitempty"`
-	Start    *start       `json:"start,omitempty"`
-	Progress *Progress    `json:"progress,omitempty"`
-	Verified []Verified   `json:"verified,omitempty"`
-	Fault    *fault       `json:"fault,omitempty"`
+	Hello    *hello         `json:"hello,omitempty"`
+	Setup    *Setup         `json:"setup,omitempty"`
+	Threads  *Threads       `json:"threads,omitempty"`
+	Ready    *Ready         `json:"ready,omitempty"`
+	Probe    *Probe         `json:"probe,omitempty"`
+	Result   *ProbeResult   `json:"result,omitempty"`
+	Compute  *ComputeProbe  `json:"compute,omitempty"`
+	Computed *ComputeResult `json:"computed,omitempty"`
+	Start    *start         `json:"start,omitempty"`
+	Progress *Progress      `json:"progress,omitempty"`
+	Verified []Verified     `json:"verified,omitempty"`
+	Fault    *fault         `json:"fault,omitempty"`
 }
 
 // What a message is about.
@@ -219,6 +221,7 @@ const (
 	callSetup    = "setup"
 	callConfined = "confined"
 	callProbe    = "probe"
+	callCompute  = "compute"
 	callStart    = "start"
 	callFinish   = "finish"
 	callVerify   = "verify"
