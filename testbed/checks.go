@@ -52,7 +52,7 @@ func (t *testbed) cpuProbes() []fidelity.Check {
 	var checks []fidelity.Check
 	for _, n := range t.plan.computingNodes() {
 		if span, ok := t.granted[n.Name]; ok {
-			checks = append(checks, fidelity.CPUProbe(n.Name, n.CPU.Cores, n.CPU.Period, span))
+			checks = append(checks, fidelity.CPUProbe(n.Name, n.CPU.Cores, span))
 		}
 	}
 	return checks
