@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/workloads"
 )
 
 func TestBackgroundFlowsLoadTheLinkInTheirTime(t *testing.T) {
@@ -61,6 +64,23 @@ func TestTheComputeThreadIsAsNiceAsAsked(t *testing.T) {
 		}
 		if 20-got != test.nice {
 			t.Errorf("thread %d has nice value %d, want %d", test.tid, 20-got, test.nice)
+		}
+	}
+}
+
+func TestAComputeProbeCountsWhatTheThreadGot(t *testing.T) {
+	testutil.NeedsEngine(t)
+	b := newBed(t, 1)
+	b.setup([]testTask{{model: "cnn2", cut: 2, dtype: workloads.Uint8}}, nil, nil)
+	for _, c := range b.nodes() {
+		asked := ComputeProbe{Duration: int64(20 * time.Millisecond)}
+		got, err := c.ProbeCompute(b.ctx, asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Wall < asked.Duration || got.CPU <= 0 || got.CPU > got.Wall {
+			t.Errorf("%s: %v of CPU in %v, at least %v were asked for", c.Name,
+				time.Duration(got.CPU), time.Duration(got.Wall), time.Duration(asked.Duration))
 		}
 	}
 }
