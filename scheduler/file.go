@@ -42,12 +42,14 @@ func (r *fileRate) UnmarshalJSON(text []byte) error {
 }
 
 // MarshalJSON writes the assignment as schedule.json has it: {"task", "deployed", "k", "rates"}.
-func (a Assignment) MarshalJSON() ([]byte, error) {
+func (a Assignment) MarshalJSON() ([]byte, error) { return json.Marshal(a.file()) }
+
+func (a Assignment) file() assignmentFile {
 	f := assignmentFile{Task: a.Task, Deployed: a.Deployed, Cut: a.Cut}
 	for _, r := range a.Rates {
 		f.Rates = append(f.Rates, fileRate(r))
 	}
-	return json.Marshal(f)
+	return f
 }
 
 // WriteSchedule writes the schedule as indented JSON, the form [ReadSchedule] takes.
@@ -75,6 +77,19 @@ func ReadSchedule(r io.Reader, inst Instance) (Schedule, error) {
 		return Schedule{}, fmt.Errorf("%w: text after the end of the JSON object", ErrSchedule)
 	}
 
+	return file.match(inst)
+}
+
+// Match puts a schedule from elsewhere into the instance's order and checks that it is one for it, as [ReadSchedule] does.
+func Match(sched Schedule, inst Instance) (Schedule, error) {
+	file := scheduleFile{Algorithm: sched.Algorithm}
+	for _, a := range sched.Tasks {
+		file.Tasks = append(file.Tasks, a.file())
+	}
+	return file.match(inst)
+}
+
+func (file scheduleFile) match(inst Instance) (Schedule, error) {
 	position := make(map[string]int, len(inst.Tasks))
 	for j, t := range inst.Tasks {
 		position[t.Name] = j

@@ -8,8 +8,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
@@ -25,6 +27,14 @@ type testbed struct {
 	runtime node.Runtime
 	nodes   map[string]node.Node
 	links   *link.Live
+	conns   map[string]*replay.Conn // by node
+	heard   heard
+
+	// What the probes before the replay found, in wall time.
+	probed   map[string]units.Rate    // goodput by uplink
+	granted  map[string]fidelity.Busy // CPU by node
+	timeline timeline
+	sampler  *sampler // nil until the replay has begun
 }
 
 // parallelStarts bounds how many nodes start at once.
@@ -57,14 +67,14 @@ func (t *testbed) build(ctx context.Context) (err error) {
 }
 
 func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
-	if t.plan.Runtime == RuntimeNative {
+	if t.plan.Runtime == runtimeNative {
 		return node.Native(t.journal)
 	}
 	library, err := engine.LibraryPath()
 	if err != nil {
 		return nil, err
 	}
-	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Library: library})
+	return node.Docker(ctx, t.journal, node.ImageSpec{Binary: t.options.Binary, Engine: library})
 }
 
 // startNodes starts every node's process; they connect to the hub and wait for orders.

@@ -15,14 +15,15 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	due := len(r.frames)
 	checks := []fidelity.Check{fidelity.Complete("run", due-r.missing, due)}
 	checks = append(checks, t.linkChecks()...)
+	checks = append(checks, t.cpuProbes()...)
 	checks = append(checks, p.cpuChecks(r)...)
 	checks = append(checks, p.timerChecks(r)...)
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}
 	required := []string{"link_probe", "timer_lateness", "parity"}
-	if slices.ContainsFunc(p.Streams, func(s Stream) bool { return s.Cut > 0 }) {
-		required = append(required, "cpu_granted")
+	if len(p.computingNodes()) > 0 {
+		required = append(required, "cpu_probe")
 	}
 	return fidelity.Judge(append(checks, parity...), required...)
 }
@@ -41,6 +42,17 @@ func (t *testbed) linkChecks() []fidelity.Check {
 		}
 		if rate, ok := fidelity.BackloggedRate(planned, t.sampler.points[l.Name]); ok {
 			checks = append(checks, fidelity.LinkRate(l.Name, planned, rate))
+		}
+	}
+	return checks
+}
+
+// cpuProbes compares the CPU every node got in its probe with its quota.
+func (t *testbed) cpuProbes() []fidelity.Check {
+	var checks []fidelity.Check
+	for _, n := range t.plan.computingNodes() {
+		if span, ok := t.granted[n.Name]; ok {
+			checks = append(checks, fidelity.CPUProbe(n.Name, n.CPU.Cores, span))
 		}
 	}
 	return checks

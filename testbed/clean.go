@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/emulator/object"
 )
 
@@ -40,7 +41,7 @@ func Clean(ctx context.Context, dryRun bool) (Cleaned, error) {
 		}
 		failed := false
 		for _, o := range slices.Backward(j.objects) {
-			exists, err := emulator.Exists(ctx, o)
+			exists, err := node.Exists(ctx, o)
 			if err == nil && !exists {
 				continue
 			}

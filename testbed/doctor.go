@@ -57,6 +57,7 @@ func Doctor(ctx context.Context) Diagnosis {
 }
 
 func examinations() []examination {
+	store, storeErr := model.DefaultStore()
 	kernel := func(probe func() error) func(context.Context) error {
 		return func(context.Context) error { return probe() }
 	}
@@ -64,15 +65,15 @@ func examinations() []examination {
 		{"root", true, "runs as root", "run splitbed as root (sudo): it makes namespaces, qdiscs and cgroups", kernel(needRoot)},
 		{"namespaces", true, "network namespaces and veth pairs can be made", "use a kernel with CONFIG_NET_NS and CONFIG_VETH", kernel(features.Veth)},
 		{"htb", true, "links can be shaped (HTB with a byte queue)", "modprobe sch_htb, or a kernel with CONFIG_NET_SCH_HTB", kernel(features.HTB)},
-		{"cpu-quota", true, "CPU quotas can be set", "mount a cgroup v2 (or v1 cpu) hierarchy with CONFIG_CFS_BANDWIDTH", kernel(features.CPUQuota)},
+		{"cpu-quota", true, "CPU quotas can be set", "mount a cgroup v2 (or v1 cpu) hierarchy with CONFIG_CFS_BANDWIDTH", kernel(node.CheckQuota)},
 		{"engine", true, "ONNX Runtime loads", "make setup, or point ONNXRUNTIME_LIB at libonnxruntime.so", kernel(engine.Init)},
-		{"cache", true, "networks can be kept in " + model.DefaultStore().Dir, "make that directory writable or name another in SPLITBED_CACHE",
-			func(context.Context) error { return writable(model.DefaultStore().Dir) }},
+		{"cache", true, "networks can be kept in " + store.Dir, "make that directory writable or name another in SPLITBED_CACHE",
+			func(context.Context) error { return errors.Join(storeErr, writable(store.Dir)) }},
 		{"netem", false, "links can have delay, jitter and loss", "modprobe sch_netem (Debian: part of linux-image-amd64, not of every cloud kernel); without it topologies must have rates and queues only",
 			kernel(features.Netem)},
 		{"rto-min", false, "TCP's minimum timeout can be scaled with the dilation", "a kernel with net.ipv4.tcp_rto_min_us (6.11 or later)", kernel(features.RTOMin)},
 		{"docker", false, "the docker runtime can be used", "install docker.io and start it (make setup does); the native runtime works without",
-			func(ctx context.Context) error { return node.PingDocker(ctx) }},
+			func(ctx context.Context) error { return node.CheckDocker(ctx) }},
 	}
 }
 

@@ -37,11 +37,11 @@ func Calibrate(ctx context.Context, store model.Store) (Host, error) {
 	if err := engine.Init(); err != nil {
 		return host, err
 	}
-	gflops, err := engine.Calibrate(ctx, store, time.Second)
+	perCore, err := engine.Calibrate(ctx, store, time.Second)
 	if err != nil {
 		return host, fmt.Errorf("calibrate: %w", err)
 	}
-	host.GFLOPSPerCore = gflops
+	host.GFLOPSPerCore = float64(perCore) / 1e9
 	late := timerLateness(200)
 	host.TimerP50 = late[len(late)/2].Seconds()
 	host.TimerP99 = late[len(late)*99/100].Seconds()

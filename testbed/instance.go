@@ -58,7 +58,7 @@ func (s *system) messageBytes(task workloads.Task, source workloads.Source, cut 
 	if cut == 0 {
 		return replay.HeaderBytes + source.Input
 	}
-	return replay.HeaderBytes + replay.PayloadBytes(task.Wire.DType, s.profile(task, source).Layers[cut].Elems)
+	return replay.HeaderBytes + replay.PayloadBytes(task.Wire.DType, int(s.profile(task, source).Layers[cut].Elems))
 }
 
 // delay is the one-way delay from an edge to the cloud: its uplink's and that of every trunk on the way.

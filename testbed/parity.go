@@ -2,7 +2,6 @@ package testbed
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/workloads/camera"
@@ -47,24 +46,7 @@ func (p *Plan) parity(store model.Store, verified []replay.Verified) ([]fidelity
 		if err := session.Run(); err != nil {
 			return nil, err
 		}
-		checks = append(checks, fidelity.Parity(s.Task+" at "+s.Edge, relativeDifference(v.Output, session.Output())))
+		checks = append(checks, fidelity.Parity(s.Task+" at "+s.Edge, engine.Difference(v.Output, session.Output())))
 	}
 	return checks, nil
-}
-
-// relativeDifference is the largest difference between two vectors ÷ the largest element of the second;
-// NaN where they cannot be compared.
-func relativeDifference(got, want []float32) float64 {
-	if len(got) != len(want) || len(want) == 0 {
-		return math.NaN()
-	}
-	largest, difference := 0.0, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		difference = max(difference, math.Abs(float64(got[i])-float64(want[i])))
-	}
-	if largest == 0 {
-		return difference
-	}
-	return difference / largest
 }

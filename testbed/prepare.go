@@ -8,7 +8,9 @@ import (
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -16,7 +18,9 @@ import (
 // the experiment, its seed, the schedule and the host's figures.
 type Plan struct {
 	Run        string                `json:"run"`
+	Started    time.Time             `json:"started"`
 	Experiment *Experiment           `json:"-"` // experiment.yaml, everything inlined
+	Topology   *topologies.Topology  `json:"-"` // the experiment's, expanded
 	Host       Host                  `json:"-"` // host.json
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
@@ -42,8 +46,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		return nil, inputError(err)
 	}
 	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
+	started := time.Now()
 	p := &Plan{
-		Run: newRunID(time.Now()), Experiment: e, Runtime: e.Emulation.Runtime,
+		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
 		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
 	}
 	if err := p.schedule(ctx, s, o); err != nil {
@@ -58,7 +63,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
-	if err := p.checkHost(ctx, s); err != nil {
+	if err := p.checkHost(ctx); err != nil {
 		return nil, err
 	}
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
@@ -69,6 +74,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	}
 	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
+	}
+	if err := p.checkDelays(); err != nil {
+		return nil, err
 	}
 	if err := p.predict(s); err != nil {
 		return nil, err
@@ -89,36 +97,54 @@ func resolve(e *Experiment) (*system, error) {
 	return newSystem(topology, workload)
 }
 
-// schedule plans the tasks, or reads a schedule made elsewhere, and checks it.
-func (p *Plan) schedule(ctx context.Context, s *system, o Options) error {
-	options := p.Experiment.Scheduler
-	p.Instance = s.instance(options.Margin, options.Framing)
+// schedule plans the tasks, or takes a schedule made elsewhere, and checks it.
+func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
+	p.Instance = s.instance(p.Experiment.Scheduler.Margin, p.Experiment.Scheduler.Framing)
 	if err := p.Instance.Validate(); err != nil {
 		return inputError(err)
 	}
 	if o.ScheduleFile != "" {
-		file, err := os.Open(o.ScheduleFile)
-		if err != nil {
-			return inputError(fmt.Errorf("schedule: %w", err))
-		}
-		defer file.Close()
-		if p.Schedule, err = scheduler.ReadSchedule(file, p.Instance); err != nil {
-			return inputError(fmt.Errorf("schedule %s: %w", o.ScheduleFile, err))
-		}
-	} else {
-		planner, err := scheduler.ByName(options.Algorithm)
-		if err != nil {
+		if p.Experiment, err = p.Experiment.withSchedule(o.ScheduleFile, p.Instance); err != nil {
 			return inputError(err)
 		}
-		if p.Schedule, err = planner.Plan(ctx, p.Instance); err != nil {
-			return inputError(err)
-		}
+	}
+	if p.Schedule, err = p.Experiment.Scheduler.plan(ctx, p.Instance); err != nil {
+		return inputError(err)
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
 		return inputError(&InfeasibleError{p.Violations})
 	}
 	return nil
+}
+
+// withSchedule is the experiment with a schedule from a file inlined in place of its algorithm, so that
+// its experiment.yaml repeats the run.
+func (e *Experiment) withSchedule(path string, inst scheduler.Instance) (*Experiment, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("schedule: %w", err)
+	}
+	defer file.Close()
+	schedule, err := scheduler.ReadSchedule(file, inst)
+	if err != nil {
+		return nil, fmt.Errorf("schedule %s: %w", path, err)
+	}
+	inlined := *e
+	inlined.Scheduler.Algorithm, inlined.Scheduler.Schedule = algorithmFile+path, &schedule
+	return &inlined, nil
+}
+
+// plan is the schedule the experiment brings, or the one its algorithm makes.
+func (s Scheduler) plan(ctx context.Context, inst scheduler.Instance) (scheduler.Schedule, error) {
+	if s.Schedule != nil {
+		return scheduler.Match(*s.Schedule, inst)
+	}
+	planner, err := scheduler.ByName(s.Algorithm)
+	if err != nil {
+		return scheduler.Schedule{}, err
+	}
+	return planner.Plan(ctx, inst)
 }
 
 // InfeasibleError names every constraint a schedule breaks.
@@ -132,11 +158,11 @@ func (e *InfeasibleError) Error() string {
 	return text
 }
 
-// drain is how long a run waits for answers after its window: two of the longest deadlines, at least a second.
+// drain is how long a run waits for answers after its window.
 func drain(streams []Stream) units.Virtual {
-	longest := units.Virtual(time.Second)
+	longest := units.Virtual(0)
 	for _, s := range streams {
-		longest = max(longest, 2*s.Deadline)
+		longest = max(longest, results.Grace(s.Deadline))
 	}
 	return longest
 }

@@ -85,20 +85,11 @@ func (t *testbed) wait(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		now := clock.Now()
-		if now >= end || now >= window && t.answered() >= due {
+		if now >= end || now >= window && t.heard.answered() >= due {
 			return nil
 		}
 		t.options.Progress.Step(min(1, max(0, float64(now-t.timeline.Start)/float64(window-t.timeline.Start))))
 	}
-}
-
-// answered counts the frames whose answers are back.
-func (t *testbed) answered() int64 {
-	n := int64(0)
-	for _, conn := range t.conns {
-		n += conn.Progress().Answered
-	}
-	return n
 }
 
 // verify has every stream's halves compute a frame once more, unquantised, to be compared with the uncut network.

@@ -20,8 +20,15 @@ const (
 	cloudNice = 10
 )
 
-// edgeSetup is what an edge has to do: the head of every stream that starts at it. The streams' files
-// come from the store.
+// setup is a node's part in the run. The networks' files come from the store, where they are made if need be.
+func (p *Plan) setup(n emulator.Node, store model.Store, log string) (replay.Setup, error) {
+	if n.Name == emulator.CloudName {
+		return p.cloudSetup(n, store, log)
+	}
+	return p.edgeSetup(n, store, log)
+}
+
+// edgeSetup is what an edge has to do: the head of every stream that starts at it.
 func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (replay.Setup, error) {
 	setup := replay.Setup{
 		Role: replay.Edge, Address: address(node.Peers[0].Remote),

@@ -31,7 +31,7 @@ type Stream struct {
 	// Predicted is the transfer latency the fluid model expects: the median over the window.
 	Predicted units.Virtual `json:"predicted"`
 	// Arrivals are the capture times from the start of the window; the warm-up's are negative.
-	Arrivals []units.Virtual `json:"-"`
+	Arrivals []units.Virtual `json:"arrivals"`
 }
 
 // streams lists what a schedule makes run, in the order of tasks and their places. The warm-up comes

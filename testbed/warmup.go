@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/replay"
@@ -22,6 +24,10 @@ const setUpTime = 5 * time.Minute
 // the shaper's burst and TCP's slow start, in units of the queue's length.
 const probeTime = 400 * time.Millisecond
 
+// probePeriods is for how many quota periods an edge's CPU is probed: the one that may be cut short at
+// either end then weighs little.
+const probePeriods = 20
+
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
 // every node its quota and probes every loaded uplink.
 func (t *testbed) warmUp(ctx context.Context) error {
@@ -31,7 +37,10 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.setUp(ctx); err != nil {
 		return cause(ctx, err)
 	}
-	return cause(ctx, t.probe(ctx))
+	if err := t.probeLinks(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	return cause(ctx, t.probeCompute(ctx))
 }
 
 // watchNodes is a context that ends when one of the nodes does, with the reason as its cause.
@@ -60,50 +69,50 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// setUp brings the cloud up first, since edges connect to it.
+// setUp tells every node its part, the cloud first, and lets all of them load and connect together.
 func (t *testbed) setUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, setUpTime, fmt.Errorf("a node did not load its networks within %v", setUpTime))
 	defer cancel()
-	t.conns = map[string]*replay.Conn{}
+	if err := t.meetNodes(ctx); err != nil {
+		return cause(ctx, err)
+	}
 	nodes := t.plan.Network.Nodes
-	for _, n := range nodes {
-		conn, err := t.hub.Node(ctx, n.Name)
+	for _, n := range slices.Backward(nodes) { // the cloud is the last, and must listen before an edge connects
+		setup, err := t.plan.setup(n, t.options.Store, t.dir.nodeLog(n.Name))
+		if err != nil {
+			return err
+		}
+		threads, err := t.conns[n.Name].Setup(ctx, setup)
 		if err != nil {
 			return cause(ctx, err)
 		}
-		t.conns[n.Name] = conn
-	}
-	cloud := nodes[len(nodes)-1]
-	setup, err := t.plan.cloudSetup(cloud, t.options.Store, t.dir.nodeLog(cloud.Name))
-	if err != nil {
-		return err
-	}
-	if err := t.setUpNode(ctx, cloud, setup); err != nil {
-		return cause(ctx, err)
+		if err := t.nodes[n.Name].Confine(threads.Compute); err != nil {
+			return err
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelStarts)
-	for _, n := range nodes[:len(nodes)-1] {
-		setup, err := t.plan.edgeSetup(n, t.options.Store, t.dir.nodeLog(n.Name))
-		if err != nil {
-			return errors.Join(err, group.Wait())
-		}
-		group.Go(func() error { return t.setUpNode(ctx, n, setup) })
+	for _, n := range nodes {
+		group.Go(func() error { return t.load(ctx, n) })
 	}
 	return cause(ctx, group.Wait())
 }
 
-// setUpNode lets a node load without a quota, and sets it when the node is ready.
-func (t *testbed) setUpNode(ctx context.Context, n emulator.Node, setup replay.Setup) error {
-	conn := t.conns[n.Name]
-	threads, err := conn.Setup(ctx, setup)
-	if err != nil {
-		return err
+// meetNodes waits until every node has connected to the hub.
+func (t *testbed) meetNodes(ctx context.Context) error {
+	t.conns = map[string]*replay.Conn{}
+	for _, n := range t.plan.Network.Nodes {
+		conn, err := t.hub.Node(ctx, n.Name, replay.Watch{Progress: t.heard.progress, Fault: t.heard.fault})
+		if err != nil {
+			return err
+		}
+		t.conns[n.Name] = conn
 	}
-	if err := t.nodes[n.Name].Confine(threads.Compute); err != nil {
-		return err
-	}
-	ready, err := conn.Confined(ctx)
+	return nil
+}
+
+// load lets a node load without a quota, and sets it when the node is ready.
+func (t *testbed) load(ctx context.Context, n emulator.Node) error {
+	ready, err := t.conns[n.Name].Confined(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,9 +125,9 @@ func (t *testbed) setUpNode(ctx context.Context, n emulator.Node, setup replay.S
 	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
 }
 
-// probe measures the rate of every uplink that streams or flows will use, one after the other, so that
+// probeLinks measures the rate of every uplink that streams or flows will use, one after the other, so that
 // what the host can do for one of them is known.
-func (t *testbed) probe(ctx context.Context) error {
+func (t *testbed) probeLinks(ctx context.Context) error {
 	t.probed = map[string]units.Rate{}
 	names := t.plan.loadedEdges()
 	for i, name := range names {
@@ -137,4 +146,50 @@ func (t *testbed) probe(ctx context.Context) error {
 		t.options.Progress.Step(float64(i+1) / float64(len(names)))
 	}
 	return nil
+}
+
+// probeCompute has all edges compute at once, each under its quota: what they get together is what they
+// may count on in the run.
+func (t *testbed) probeCompute(ctx context.Context) error {
+	computing := t.plan.computingNodes()
+	spans := make([]fidelity.Busy, len(computing))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, n := range computing {
+		group.Go(func() error {
+			result, err := t.conns[n.Name].ProbeCompute(ctx, replay.ComputeProbe{Duration: int64(probePeriods * n.CPU.Period)})
+			if err != nil {
+				return fmt.Errorf("probe the CPU of %s: %w", n.Name, err)
+			}
+			spans[i] = fidelity.Busy{Wall: time.Duration(result.Wall), CPU: time.Duration(result.CPU)}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	t.granted = map[string]fidelity.Busy{}
+	for i, n := range computing {
+		t.granted[n.Name] = spans[i]
+	}
+	return nil
+}
+
+// computingNodes lists the nodes that have a quota and layers to compute under it.
+func (p *Plan) computingNodes() []emulator.Node {
+	computes := map[string]bool{}
+	for _, s := range p.Streams {
+		if s.Cut > 0 {
+			computes[s.Edge] = true
+		}
+		if s.Cut < s.Cuts {
+			computes[emulator.CloudName] = true
+		}
+	}
+	var nodes []emulator.Node
+	for _, n := range p.Network.Nodes {
+		if computes[n.Name] && n.CPU != nil {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }

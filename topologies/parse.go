@@ -25,8 +25,17 @@ func Parse(file string, data []byte) (*Topology, error) {
 	return t, nil
 }
 
-// UnmarshalSpec reads a topology that stands by itself or inside an experiment, and checks it.
+// UnmarshalSpec reads a topology that stands by itself or inside an experiment, where it can also be a shipped name or
+// a path, and checks it.
 func (t *Topology) UnmarshalSpec(c spec.Cursor) error {
+	if name, ok := c.Reference(); ok {
+		named, err := LoadFrom(c.Dir(), name)
+		if err != nil {
+			return c.Wrap(err)
+		}
+		*t = *named
+		return nil
+	}
 	type plain Topology
 	p := plain{Threshold: DefaultThreshold, source: c}
 	if err := c.Decode(&p); err != nil {

@@ -2,17 +2,17 @@ package topologies
 
 import "slices"
 
-// TrunkIndex is the index in t.Trunks of the trunk with this name, or −1 for none and for the cloud ("").
+// TrunkIndex is the index of a trunk in Trunks, or -1 for the empty name, the cloud, and for a name there is not.
 func (t *Topology) TrunkIndex(name string) int {
-	return slices.IndexFunc(t.Trunks, func(trunk Trunk) bool { return trunk.Name == name })
+	return slices.IndexFunc(t.Trunks, func(k Trunk) bool { return name != "" && k.Name == name })
 }
 
-// Path lists the trunks, as indices into t.Trunks, that an edge's uplink feeds on the way to the cloud,
-// nearest first. The topology must be valid: its trunks form a tree.
+// Path lists the trunks between an edge (an index into Edges) and the cloud, as indices into Trunks in the order an
+// uplink's packets take them. The topology is a valid one.
 func (t *Topology) Path(edge int) []int {
 	var path []int
-	for next := t.TrunkIndex(t.Edges[edge].Trunk); next >= 0; next = t.TrunkIndex(t.Trunks[next].Trunk) {
-		path = append(path, next)
+	for at := t.TrunkIndex(t.Edges[edge].Trunk); at >= 0; at = t.TrunkIndex(t.Trunks[at].Trunk) {
+		path = append(path, at)
 	}
 	return path
 }

@@ -22,8 +22,8 @@ func (s size) pixels() float64 { return float64(s.height) * float64(s.width) }
 // encoded is the size of the file in bytes when raw 8-bit RGB is that many times larger.
 func (s size) encoded(encoding float64) float64 { return channels * s.pixels() / encoding }
 
-// camera is the aspect of synthetic pictures, 4:3.
-func camera() size { return size{3, 4} }
+// fourToThree is the aspect of synthetic pictures, width to height.
+func fourToThree() size { return size{3, 4} }
 
 // scaled is the picture of the same aspect as s with about so many pixels, sides rounded.
 func (s size) scaled(pixels float64) size {

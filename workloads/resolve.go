@@ -112,7 +112,7 @@ func (r *resolver) random(names ...string) *rand.Rand {
 }
 
 func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest size) ([]Task, error) {
-	files, err := surveyed(at, t)
+	common, err := pictures(at, t)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest size) ([]Task, err
 	for _, name := range t.names() {
 		random := r.random(name)
 		task := Task{Name: name, Model: t.Model, Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop}
-		whole := files
+		whole := common
 		if t.Input.Frames == "" {
 			whole.bytes = float64(t.Input.Low) + random.Float64()*float64(t.Input.High-t.Input.Low)
 		}
@@ -140,10 +140,11 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest size) ([]Task, err
 	return out, nil
 }
 
-// surveyed is what the pictures of a task's directory have in common; for synthetic ones all but their size.
-func surveyed(at spec.Cursor, t TaskSpec) (wish, error) {
+// pictures is what a task's frames have in common: for those of a directory everything, for synthetic ones all but
+// their size.
+func pictures(at spec.Cursor, t TaskSpec) (wish, error) {
 	if t.Input.Frames == "" {
-		return wish{encoding: t.Encoding, aspect: camera()}, nil
+		return wish{encoding: t.Encoding, aspect: fourToThree()}, nil
 	}
 	bytes, first, err := survey(t.Input.Frames)
 	if err != nil {

@@ -92,8 +92,17 @@ func Parse(file string, data []byte) (*Workload, error) {
 // YAML writes the workload as a file that Parse reads back into an equal one.
 func (w *Workload) YAML() ([]byte, error) { return spec.Encode(w) }
 
-// UnmarshalSpec reads a workload that stands by itself or inside an experiment, and checks it.
+// UnmarshalSpec reads a workload that stands by itself or inside an experiment, where it can also be a shipped name or
+// a path, and checks it.
 func (w *Workload) UnmarshalSpec(c spec.Cursor) error {
+	if name, ok := c.Reference(); ok {
+		named, err := LoadFrom(c.Dir(), name)
+		if err != nil {
+			return c.Wrap(err)
+		}
+		*w = *named
+		return nil
+	}
 	type plain Workload
 	p := plain{source: c}
 	if err := c.Decode(&p); err != nil {

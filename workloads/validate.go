@@ -10,6 +10,7 @@ import (
 	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads/camera"
 )
 
 const (
@@ -18,8 +19,8 @@ const (
 	maxSources = 1_000_000
 	maxFPS     = 1000
 	maxFlows   = 1000
-	// maxPicture bounds a decoded picture, 3 bytes a pixel: 100 MB is 33 megapixels, beyond any camera.
-	maxPicture = units.Bytes(100e6)
+	// maxPicture bounds a decoded picture by what the cameras supply.
+	maxPicture = units.Bytes(channels * camera.MaxPixels)
 	// partsSlack is how far rounded parts such as 0.333 may miss 1 by.
 	partsSlack = 0.005
 	maxSpan    = units.Virtual(24 * 3600e9)

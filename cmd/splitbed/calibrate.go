@@ -15,7 +15,11 @@ func calibrateCommand() *cli.Command {
 		Usage: "measure this host's GFLOPS per core and timer error",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
-			host, err := testbed.Calibrate(c.Context, model.DefaultStore())
+			store, err := model.DefaultStore()
+			if err != nil {
+				return err
+			}
+			host, err := testbed.Calibrate(c.Context, store)
 			if err != nil {
 				return err
 			}

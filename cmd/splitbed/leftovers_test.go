@@ -40,7 +40,7 @@ func inventory(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	for _, q := range qdiscs {
-		all = append(all, "qdisc "+q.String())
+		all = append(all, "qdisc "+q.Type()+" "+q.Attrs().String())
 	}
 	filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {

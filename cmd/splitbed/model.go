@@ -59,7 +59,11 @@ func profileModel(c *cli.Context) error {
 	if err := engine.Init(); err != nil {
 		return err
 	}
-	profile, err := engine.Profile(c.Context, model.DefaultStore(), name, height, width)
+	store, err := model.DefaultStore()
+	if err != nil {
+		return err
+	}
+	profile, err := engine.Profile(c.Context, store, name, height, width)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func profileModel(c *cli.Context) error {
 	for _, l := range profile.Layers {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.1f\t\n",
 			l.K, l.Name, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(l.Shape)), "×"), "[]"),
-			l.Bytes, l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.HeadSeconds, 1e3*l.TailSeconds)
+			l.Bytes, l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.Head, 1e3*l.Tail)
 	}
 	if err := w.Flush(); err != nil {
 		return err

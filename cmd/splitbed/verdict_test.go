@@ -76,14 +76,14 @@ func TestQuickstartIsKeptThenViolatedOnASlowUplinkThenKeptWithALongDeadline(t *t
 	nothingLeft(t, before)
 }
 
-// slowed divides the rate of the slowest uplink of an expanded experiment by four.
+// slowed halves the rate of the slowest uplink of an expanded experiment.
 func slowed(t *testing.T, experiment string) string {
 	t.Helper()
 	const rate = "rate: 10Mbps"
 	if strings.Count(experiment, rate) != 1 {
 		t.Fatalf("the quickstart should have one uplink of 10 Mb/s:\n%s", experiment)
 	}
-	return strings.Replace(experiment, rate, "rate: 2500kbit", 1)
+	return strings.Replace(experiment, rate, "rate: 5Mbps", 1)
 }
 
 func TestSmokeRunsInBothRuntimes(t *testing.T) {

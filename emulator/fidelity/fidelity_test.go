@@ -51,7 +51,7 @@ func TestCPUGrantedComparesUseWithQuotaWhileBusy(t *testing.T) {
 		"whole quota":             {0.25, []Busy{ms(400, 100), ms(420, 100)}, true, true, 200 / (0.25 * 780), 1e-9},
 		"a fifth missing":         {0.25, []Busy{ms(400, 76)}, true, false, 76 / (0.25 * 380), 1e-9},
 		"short work says nothing": {0.25, []Busy{ms(5, 5), ms(20, 5)}, false, false, 0, 0},
-		"two threads, one due":    {1.5, []Busy{ms(420, 500)}, true, true, 1.25, 1e-9},
+		"one of two threads":      {1.5, []Busy{ms(420, 300)}, true, true, 1, 1e-9},
 	} {
 		got, known := CPUGranted("gw", c.quota, period, c.spans)
 		if known != c.known || got.OK != c.ok || math.Abs(got.Value-c.value) > c.eps {
@@ -107,5 +107,17 @@ func TestCompleteAndParity(t *testing.T) {
 	}
 	if c := Parity("cam at gw", math.NaN()); c.OK {
 		t.Errorf("difference NaN: %+v", c)
+	}
+}
+
+func TestCPUProbeFailsOnBothSidesOfAQuotaOfOneThread(t *testing.T) {
+	for _, c := range []struct {
+		quota, share float64 // of a core: granted, used
+		ok           bool
+	}{{0.25, 0.25, true}, {0.25, 0.22, false}, {0.25, 0.28, false}, {0.25, 1, false}, {1.5, 0.75, true}, {1.5, 1, true}, {1.5, 0.6, false}} {
+		span := Busy{Wall: time.Second, CPU: time.Duration(c.share * float64(time.Second))}
+		if got := CPUProbe("gw", c.quota, span); got.OK != c.ok || (got.Advice == "") != c.ok {
+			t.Errorf("%g cores used under a quota of %g: %+v, want ok %v", c.share, c.quota, got, c.ok)
+		}
 	}
 }

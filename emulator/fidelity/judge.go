@@ -63,33 +63,52 @@ func rate(name, subject string, planned, measured units.Rate) Check {
 	return c
 }
 
-// CPUShortfall bounds the part of its quota a busy edge may lack. A head that gets 10 % less CPU than
+// CPUTolerance bounds how far the CPU of a busy edge may be from its quota. A head that gets 10 % less than
 // its budget ends 10 % later, which is the size of the scheduler's default safety margin.
-const CPUShortfall = 0.10
+const CPUTolerance = 0.10
 
-// Busy is a span in which an edge computed: its length in wall time and the CPU it used.
+// Busy is a span in which an edge computed: its length in wall time and the CPU time its compute thread used.
 type Busy struct{ Wall, CPU time.Duration }
 
-// CPUGranted is the check of an edge's CPU: value is the CPU it used while it was busy ÷ what its
-// quota (in cores) was due in that time. One period of each span is taken off, because work that starts
-// late in a period waits for the next one. Values above 1 are not a fault here: work shorter than a
-// slice runs at the speed of the core.
+// due is the part of a core that one compute thread may count on under a quota: all of a quota up to one
+// core; above, where there are as many threads as cores begun, its share while all of them are busy.
+func due(quota float64) float64 { return quota / math.Ceil(quota) }
+
+// CPUProbe is the check of a node's CPU while it did nothing but compute, for many quota periods: value is what
+// its compute thread got ÷ what its quota (in cores) was due. With more than one thread, more than its due
+// is no fault: the others were waiting for it.
+func CPUProbe(subject string, quota float64, span Busy) Check {
+	c := Check{Name: "cpu_probe", Subject: subject, Value: span.CPU.Seconds() / (due(quota) * span.Wall.Seconds()), Limit: CPUTolerance}
+	switch {
+	case c.Value > 1+CPUTolerance && quota <= 1:
+		c.Advice = fmt.Sprintf("compute times at %s are too short: its quota is not enforced", subject)
+	case c.Value >= 1-CPUTolerance:
+		c.OK = true
+	default:
+		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
+	}
+	return c
+}
+
+// CPUGranted is the check of an edge's CPU during the run: value is what its compute thread used in the spans in which
+// it was busy ÷ what its quota (in cores) was due in them. One period of each span is taken off, because
+// work that starts late in a period waits for the next one. Values above 1 are not a fault here: work
+// shorter than a slice runs at the speed of the core.
 //
-// With more than one thread a head does not keep every core busy, so only what one thread can use is due.
 // ok is false where no span is longer than a period, so that nothing can be said.
 func CPUGranted(subject string, quota float64, period time.Duration, spans []Busy) (check Check, ok bool) {
-	due, used := 0.0, 0.0
+	granted, used := 0.0, 0.0
 	for _, s := range spans {
 		if s.Wall <= period {
 			continue
 		}
-		due += min(quota, 1) * (s.Wall - period).Seconds()
+		granted += due(quota) * (s.Wall - period).Seconds()
 		used += s.CPU.Seconds()
 	}
-	if due == 0 {
+	if granted == 0 {
 		return Check{}, false
 	}
-	c := Check{Name: "cpu_granted", Subject: subject, Value: used / due, Limit: 1 - CPUShortfall}
+	c := Check{Name: "cpu_granted", Subject: subject, Value: used / granted, Limit: 1 - CPUTolerance}
 	if c.OK = c.Value >= c.Limit; !c.OK {
 		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
 	}

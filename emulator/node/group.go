@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,13 +22,11 @@ type group interface {
 	usage() (Usage, error)
 }
 
-// A new group weighs as much as one busy thread beside it. All nodes of all runs lie under one directory, which
-// would so get the CPU of one thread when the host is busy with something else; this is what its threads would
-// weigh if about ten computed at a time.
-const (
-	sharesV1 = 10 * 1024 // cpu.shares
-	weightV2 = 10 * 100  // cpu.weight
-)
+// topWeight is the weight of the directory all nodes of all runs lie under, in units of a new group's (1024 cpu.shares, 100
+// cpu.weight). The scheduler divides a group's weight among the CPUs it is busy on, so with one unit for each CPU a compute
+// thread weighs against what else runs on its CPU what it would weigh without groups. With less the budgets are not granted on a host
+// that does anything else; with more the compute threads hold up ksoftirqd, and links forward late.
+func topWeight() uint64 { return min(uint64(runtime.NumCPU()), 100) } // cpu.weight ends at 10000
 
 // makeGroup makes the groups at p.
 func (h hierarchy) makeGroup(p place) (group, error) {

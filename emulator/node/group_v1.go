@@ -24,13 +24,10 @@ func makeV1(h hierarchy, p place) (*groupV1, error) {
 		return []cgroup1.Subsystem{cgroup1.NewCpu(root), cgroup1.NewCpuacct(root)}, nil
 	}
 	if h.isNative(p) {
-		shares := uint64(sharesV1)
+		shares := 1024 * topWeight()
 		weighted := &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: &shares}}
-		run := path.Dir(p.own["cpu"])
-		for _, parent := range []string{path.Dir(run), run} {
-			if _, err := cgroup1.New(cgroup1.StaticPath(parent), weighted, cgroup1.WithHierarchy(subsystems)); err != nil {
-				return nil, fmt.Errorf("make cgroup %s: %w", parent, err)
-			}
+		if _, err := cgroup1.New(cgroup1.StaticPath("/"+top), weighted, cgroup1.WithHierarchy(subsystems)); err != nil {
+			return nil, fmt.Errorf("make cgroup /%s: %w", top, err)
 		}
 	}
 	at := func(controller cgroup1.Name) (string, error) { return p.quota[string(controller)], nil }

@@ -30,16 +30,13 @@ func makeV2(h hierarchy, p place) (*groupV2, error) {
 			"in the groups between?): %w", quota, path.Join(point, "cgroup.controllers"), err)
 	}
 	if h.isNative(p) {
-		weight := uint64(weightV2)
-		run := path.Dir(p.own[""])
-		for _, parent := range []string{path.Dir(run), run} {
-			m, err := cgroup2.Load(parent, cgroup2.WithMountpoint(point))
-			if err != nil {
-				return nil, err
-			}
-			if err := m.Update(&cgroup2.Resources{CPU: &cgroup2.CPU{Weight: &weight}}); err != nil {
-				return nil, fmt.Errorf("weight of cgroup %s: %w", parent, err)
-			}
+		parent, err := cgroup2.Load("/"+top, cgroup2.WithMountpoint(point))
+		if err != nil {
+			return nil, err
+		}
+		weight := 100 * topWeight()
+		if err := parent.Update(&cgroup2.Resources{CPU: &cgroup2.CPU{Weight: &weight}}); err != nil {
+			return nil, fmt.Errorf("weight of cgroup /%s: %w", top, err)
 		}
 	}
 	return &groupV2{cg}, nil

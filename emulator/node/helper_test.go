@@ -213,14 +213,11 @@ func (j *fileJournal) objects(t testing.TB) []object.Object {
 	return all
 }
 
-// lockThread gives the goroutine a thread that ends with it.
-func lockThread() { runtime.LockOSThread() }
-
 // onThrowawayThread runs f on a thread of its own, which may so change its namespace.
 func onThrowawayThread(f func() error) error {
 	result := make(chan error)
 	go func() {
-		lockThread()
+		runtime.LockOSThread()
 		result <- f()
 	}()
 	return <-result

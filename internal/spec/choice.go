@@ -13,7 +13,11 @@ type Choice struct {
 
 // Check refuses a word that is not one of c.Now.
 func (c Choice) Check(at Cursor, word string) error {
-	allowed := strings.Join(c.Now, ", ")
+	return c.CheckOr(at, word, strings.Join(c.Now, ", "))
+}
+
+// CheckOr is Check with a text of its own for what is allowed, where there is more than single words.
+func (c Choice) CheckOr(at Cursor, word, allowed string) error {
 	switch {
 	case slices.Contains(c.Now, word):
 		return nil

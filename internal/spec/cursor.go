@@ -15,18 +15,25 @@ type Cursor struct {
 
 // Field is the place of a mapping's key, whether the file has it or not.
 func (c Cursor) Field(name string) Cursor {
-	next := Cursor{doc: c.doc, near: c.near, key: name}
-	if c.key != "" {
-		next.key = c.key + "." + name
-	}
 	if c.node != nil && c.node.kind == mapping {
 		for _, e := range c.node.entries {
 			if e.name == name {
-				next.node, next.near = e.value, e.value
+				return c.below(e)
 			}
 		}
 	}
+	next := c.below(entry{name: name})
+	next.near = c.near
 	return next
+}
+
+// below is the place of an entry of the mapping at c.
+func (c Cursor) below(e entry) Cursor {
+	key := e.name
+	if c.key != "" {
+		key = c.key + "." + e.name
+	}
+	return Cursor{doc: c.doc, node: e.value, near: e.value, key: key}
 }
 
 // Index is the place of a sequence's i-th element, counted from 0.
@@ -69,16 +76,28 @@ func (c Cursor) Len() int {
 	return len(c.node.items)
 }
 
-// Path makes a path written in the file absolute: a relative one starts from the file's directory.
+// Reference is a name or a path that stands where a spec of its own could stand inside another spec. ok
+// is false at the root of a file, so that no file can consist of a reference to itself.
+func (c Cursor) Reference() (nameOrPath string, ok bool) {
+	nameOrPath, ok = c.Scalar()
+	return nameOrPath, ok && c.key != ""
+}
+
+// Dir is the directory that relative paths in the file start from.
+func (c Cursor) Dir() string {
+	if c.doc == nil {
+		return ""
+	}
+	return filepath.Dir(c.doc.file)
+}
+
+// Path makes a path written in the file absolute.
 func (c Cursor) Path(p string) (string, error) {
-	if filepath.IsAbs(p) || c.doc == nil {
-		return p, nil
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(c.Dir(), p)
 	}
-	abs, err := filepath.Abs(filepath.Join(filepath.Dir(c.doc.file), p))
-	if err != nil {
-		return "", c.Wrap(err)
-	}
-	return abs, nil
+	abs, err := filepath.Abs(p)
+	return abs, c.Wrap(err)
 }
 
 // describe names what stands at c for a message.

@@ -133,12 +133,12 @@ func (c Cursor) mapping(v reflect.Value) error {
 		return c.Wrong("a mapping")
 	}
 	out := reflect.MakeMapWithSize(v.Type(), len(c.node.entries))
-	for _, key := range c.Keys() {
+	for _, e := range c.node.entries {
 		item := reflect.New(v.Type().Elem()).Elem()
-		if err := c.Field(key).decode(item); err != nil {
+		if err := c.below(e).decode(item); err != nil {
 			return err
 		}
-		out.SetMapIndex(reflect.ValueOf(key), item)
+		out.SetMapIndex(reflect.ValueOf(e.name), item)
 	}
 	v.Set(out)
 	return nil
@@ -186,7 +186,7 @@ func (c Cursor) structure(v reflect.Value) error {
 			}
 			return c.unknownKey(e, names)
 		}
-		if err := c.Field(e.name).decode(v.FieldByIndex(known[at].index)); err != nil {
+		if err := c.below(e).decode(v.FieldByIndex(known[at].index)); err != nil {
 			return err
 		}
 	}
@@ -194,7 +194,7 @@ func (c Cursor) structure(v reflect.Value) error {
 }
 
 func (c Cursor) unknownKey(e entry, names []string) error {
-	at := c.Field(Clip(e.name))
+	at := c.below(entry{name: Clip(e.name)})
 	at.near = &node{line: e.line, column: e.column}
 	if near := Nearest(e.name, names); near != "" {
 		return at.Errorf(strings.Join(names, ", "), "unknown key; did you mean %s?", near)

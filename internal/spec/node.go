@@ -21,6 +21,9 @@ const (
 	maxDepth = 100
 	// maxAnchors keeps chains of anchors, through which the parser recurses too, short.
 	maxAnchors = 1000
+	// maxKeys bounds the keys of one mapping, for which the parser takes time that grows with their square. The largest
+	// a spec has is a share for each edge of a topology.
+	maxKeys = 2000
 	// maxVisits is how many values one decoding may read, aliases followed: far more than a file of MaxSize
 	// holds, and far less than aliases to aliases can ask for.
 	maxVisits = 2 << 20
@@ -117,7 +120,8 @@ func (c Cursor) syntax(err error) error {
 // guard refuses what would make the parser recurse without bound, and tags, which no spec has a use for.
 func (c Cursor) guard(tokens token.Tokens) error {
 	flow, anchors, line, onLine := 0, 0, 0, 0
-	for _, t := range tokens {
+	var keys keyCount
+	for i, t := range tokens {
 		if t.Position != nil && t.Position.Line != line {
 			line, onLine = t.Position.Line, 0
 		}
@@ -128,6 +132,11 @@ func (c Cursor) guard(tokens token.Tokens) error {
 			flow--
 		case token.SequenceEntryType, token.MappingKeyType:
 			onLine++
+			keys.leave(t)
+		case token.MappingValueType:
+			if flow == 0 && i > 0 && keys.add(tokens[i-1]) > maxKeys {
+				return c.atToken(t).Errorf("", "is a mapping of more than %d keys", maxKeys)
+			}
 		case token.AnchorType:
 			anchors++
 		case token.TagType:
@@ -143,6 +152,30 @@ func (c Cursor) guard(tokens token.Tokens) error {
 		}
 	}
 	return nil
+}
+
+// keyCount counts the keys of the block mappings around a token: one count for each column at which keys stand.
+type keyCount []struct{ column, keys int }
+
+// leave ends the mappings that stand further to the right than a token.
+func (k *keyCount) leave(t *token.Token) {
+	for len(*k) > 0 && t.Position != nil && (*k)[len(*k)-1].column > t.Position.Column {
+		*k = (*k)[:len(*k)-1]
+	}
+}
+
+// add counts a key and returns how many its mapping has until now.
+func (k *keyCount) add(key *token.Token) int {
+	k.leave(key)
+	if key.Position == nil {
+		return 0
+	}
+	if n := len(*k); n == 0 || (*k)[n-1].column < key.Position.Column {
+		*k = append(*k, struct{ column, keys int }{column: key.Position.Column})
+	}
+	last := &(*k)[len(*k)-1]
+	last.keys++
+	return last.keys
 }
 
 // builder turns the library's tree into nodes. An alias resolves to an anchor whose value is complete, so a value can't

@@ -88,14 +88,7 @@ func (b Bytes) String() string {
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
 // UnmarshalText is ParseBytes.
-func (b *Bytes) UnmarshalText(text []byte) error {
-	v, err := ParseBytes(string(text))
-	if err != nil {
-		return err
-	}
-	*b = v
-	return nil
-}
+func (b *Bytes) UnmarshalText(text []byte) error { return unmarshalText(text, b, ParseBytes) }
 
 // UnmarshalJSON accepts the string form and a whole number of bytes.
-func (b *Bytes) UnmarshalJSON(data []byte) error { return unmarshalJSON(data, b, ParseBytes) }
+func (b *Bytes) UnmarshalJSON(data []byte) error { return unmarshalJSON[int64](data, b, ParseBytes) }

@@ -103,24 +103,30 @@ func printScaled(v float64, scales []scale) string {
 	return shift(v, smallest.exp) + smallest.suffix
 }
 
-// unmarshalJSON reads a JSON string through parse; a JSON number is taken as it stands, in base units.
-func unmarshalJSON[T ~float64 | ~int64](data []byte, v *T, parse func(string) (T, error)) error {
+// unmarshalText reads a text through parse and leaves v as it is on an error.
+func unmarshalText[T any](text []byte, v *T, parse func(string) (T, error)) error {
+	parsed, err := parse(string(text))
+	if err != nil {
+		return err
+	}
+	*v = parsed
+	return nil
+}
+
+// unmarshalJSON reads a JSON string through parse; a JSON number is taken as it stands, in base units. Base is T's underlying
+// type, which reads numbers without coming back here.
+func unmarshalJSON[Base float64 | int64, T ~float64 | ~int64](data []byte, v *T, parse func(string) (T, error)) error {
 	if len(data) == 0 || data[0] != '"' {
-		var number T
+		var number Base
 		if err := json.Unmarshal(data, &number); err != nil {
 			return err
 		}
-		*v = number
+		*v = T(number)
 		return nil
 	}
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
 		return err
 	}
-	parsed, err := parse(text)
-	if err != nil {
-		return err
-	}
-	*v = parsed
-	return nil
+	return unmarshalText([]byte(text), v, parse)
 }

@@ -54,14 +54,7 @@ func (f FLOPS) String() string { return printScaled(float64(f), flopsScales) }
 func (f FLOPS) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // UnmarshalText is ParseFLOPS.
-func (f *FLOPS) UnmarshalText(text []byte) error {
-	v, err := ParseFLOPS(string(text))
-	if err != nil {
-		return err
-	}
-	*f = v
-	return nil
-}
+func (f *FLOPS) UnmarshalText(text []byte) error { return unmarshalText(text, f, ParseFLOPS) }
 
 // UnmarshalJSON accepts the string form and a number of operations per second.
-func (f *FLOPS) UnmarshalJSON(data []byte) error { return unmarshalJSON(data, f, ParseFLOPS) }
+func (f *FLOPS) UnmarshalJSON(data []byte) error { return unmarshalJSON[float64](data, f, ParseFLOPS) }

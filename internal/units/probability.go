@@ -29,15 +29,10 @@ func (p Probability) MarshalText() ([]byte, error) { return []byte(p.String()), 
 
 // UnmarshalText is ParseProbability.
 func (p *Probability) UnmarshalText(text []byte) error {
-	v, err := ParseProbability(string(text))
-	if err != nil {
-		return err
-	}
-	*p = v
-	return nil
+	return unmarshalText(text, p, ParseProbability)
 }
 
 // UnmarshalJSON accepts the string form and a fraction.
 func (p *Probability) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, p, ParseProbability)
+	return unmarshalJSON[float64](data, p, ParseProbability)
 }

@@ -70,18 +70,11 @@ func (r Rate) String() string { return printScaled(float64(r), rateScales) }
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText is ParseRate.
-func (r *Rate) UnmarshalText(text []byte) error {
-	v, err := ParseRate(string(text))
-	if err != nil {
-		return err
-	}
-	*r = v
-	return nil
-}
+func (r *Rate) UnmarshalText(text []byte) error { return unmarshalText(text, r, ParseRate) }
 
 // UnmarshalJSON accepts the string form, a number of bits per second, and the "+Inf" MarshalText prints.
 func (r *Rate) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, r, func(s string) (Rate, error) {
+	return unmarshalJSON[float64](data, r, func(s string) (Rate, error) {
 		if s == "+Inf" {
 			return Rate(math.Inf(1)), nil
 		}

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -40,14 +41,7 @@ func (v Virtual) String() string { return time.Duration(v).String() }
 func (v Virtual) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // UnmarshalText is ParseVirtual. A bare number is refused in JSON too: it could be seconds or nanoseconds.
-func (v *Virtual) UnmarshalText(text []byte) error {
-	parsed, err := ParseVirtual(string(text))
-	if err != nil {
-		return err
-	}
-	*v = parsed
-	return nil
-}
+func (v *Virtual) UnmarshalText(text []byte) error { return unmarshalText(text, v, ParseVirtual) }
 
 // ParseDilation reads a dilation: a plain number of at least 1. Its error is an *Error.
 func ParseDilation(s string) (Dilation, error) {
@@ -65,8 +59,50 @@ func ParseDilation(s string) (Dilation, error) {
 	return Dilation(v), nil
 }
 
-// String prints the dilation as a plain number.
-func (d Dilation) String() string { return strconv.FormatFloat(float64(d), 'f', -1, 64) }
+// auto is how a file writes the dilation 0: the smallest one that fits the host.
+const auto = "auto"
+
+// String prints the dilation as a plain number, and the zero Dilation as "auto".
+func (d Dilation) String() string {
+	if d == 0 {
+		return auto
+	}
+	return strconv.FormatFloat(float64(d), 'f', -1, 64)
+}
+
+// MarshalYAML writes a number, or auto. In JSON a dilation is always a number.
+func (d Dilation) MarshalYAML() (any, error) {
+	if d == 0 {
+		return auto, nil
+	}
+	return float64(d), nil
+}
+
+// UnmarshalText is ParseDilation, and reads "auto" as 0.
+func (d *Dilation) UnmarshalText(text []byte) error {
+	if string(text) == auto {
+		*d = 0
+		return nil
+	}
+	parsed, err := ParseDilation(string(text))
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Allowed = auto + ", or " + e.Allowed
+		}
+		return err
+	}
+	*d = parsed
+	return nil
+}
+
+// UnmarshalJSON accepts a number and the string form.
+func (d *Dilation) UnmarshalJSON(data []byte) error {
+	return unmarshalJSON[float64](data, d, func(s string) (v Dilation, err error) {
+		err = v.UnmarshalText([]byte(s))
+		return v, err
+	})
+}
 
 // Wall is the wall time a span of virtual time takes; held at the longest span where it does not fit.
 func (d Dilation) Wall(v Virtual) time.Duration {

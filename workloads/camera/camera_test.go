@@ -166,7 +166,7 @@ func TestDecodeAgreesWithTheStandardLibrary(t *testing.T) {
 		for x := range 47 {
 			c := color.RGBAModel.Convert(reference.At(x, y)).(color.RGBA)
 			for plane, v := range []uint8{c.R, c.G, c.B} {
-				if got, want := dst[plane*61*47+y*47+x], float32(v)/127.5-1; got != want {
+				if got, want := float64(dst[plane*61*47+y*47+x]), float64(v)/127.5-1; math.Abs(got-want) > 1e-6 {
 					t.Fatalf("plane %d, row %d, column %d: %v, want %v", plane, y, x, got, want)
 				}
 			}

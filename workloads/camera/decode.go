@@ -8,11 +8,13 @@ import (
 	"image/jpeg"
 
 	"golang.org/x/image/draw"
+
+	"github.com/splitbed/splitbed/workloads/model"
 )
 
 // Decode turns a JPEG picture into the tensor a network takes, [1,3,h,w] in NCHW order (planes red, green,
-// blue): dst, of length 3·h·w, receives p/127.5 − 1 for each 8-bit value p, so −1 is black and
-// 1 is white. A picture of another size is scaled to h × w bilinearly, without keeping its proportions.
+// blue): dst, of length 3·h·w, receives p·model.NormaliseScale + model.NormaliseOffset for each 8-bit value p,
+// so −1 is black and 1 is white. A picture of another size is scaled to h × w bilinearly, without keeping its proportions.
 func Decode(picture []byte, h, w int, dst []float32) error {
 	if h < 1 || w < 1 || len(dst) != 3*h*w {
 		return fmt.Errorf("decode picture into %d×%d pixels: the tensor has %d elements, 3·h·w is %d", h, w, len(dst), 3*h*w)
@@ -60,4 +62,4 @@ func normaliseYCbCr(p *image.YCbCr, dst []float32) {
 	}
 }
 
-func normalise(p uint8) float32 { return float32(p)/127.5 - 1 }
+func normalise(p uint8) float32 { return float32(p)*model.NormaliseScale + model.NormaliseOffset }

@@ -30,8 +30,9 @@ type Session struct {
 	path    string
 }
 
-// Open loads a file of the store, or any ONNX file with one float32 input and output of fixed shape. The file is checked
-// first (model.Read), its input and output against f. The caller closes the session.
+// Open loads a file of the store, or any ONNX file with one float32 input and output of fixed shape. The
+// file is checked first (model.Read), and its input and output against f. The caller closes the
+// session.
 func Open(f model.File, o Options) (*Session, error) {
 	if err := Init(); err != nil {
 		return nil, err
@@ -89,8 +90,8 @@ func (s *Session) open(f model.File, o Options) error {
 
 // sessionOptions sets what was measured to matter: weights stay in their mapping (no prepacking, else
 // each process keeps a private copy of all of them), and threads that wait do not spin, which would
-// eat the CPU quota they wait under. The memory arena stays on: off, speed is the same and memory grows by the size of
-// the largest activations.
+// eat the CPU quota they wait under. The memory arena stays on: without it speed was the same, and a
+// process that had run alexnet on a VGA picture held 111 MB of private memory instead of 80.
 func sessionOptions(o Options) (*ort.SessionOptions, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {

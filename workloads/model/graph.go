@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Graph is an ONNX model: one graph with its file's header. Nodes are in topological order. A Graph is
-// never changed once made, except by Externalise; it may be read concurrently.
+// Graph is an ONNX model: one graph with its file's header. Nodes are in topological order. No method
+// changes a Graph, so goroutines may share one.
 type Graph struct {
 	// Name is the graph's name, for messages only.
 	Name string
@@ -144,3 +144,6 @@ func quoted(names []string) string {
 
 // Float32 tells whether the tensor's elements are float32.
 func (v Value) Float32() bool { return v.elem == elemFloat }
+
+// Values are the tensors inside the graph whose type the file states.
+func (g *Graph) Values() []Value { return slices.Clone(g.values) }

@@ -21,8 +21,8 @@ type layer struct {
 // networks returns the built-in networks.
 //
 // alexnet is the network of Krizhevsky, Sutskever and Hinton (NIPS 2012) in one piece instead of two
-// groups, without response normalisation, as later users of it have it: 5 convolutional and 3 fully connected
-// layers, 62 million weights. cnn1 and cnn2 are the five-layer examples of Li, Ota and Dong (IEEE Network 2018), there for
+// groups and without response normalisation: 5 convolutional and 3 fully connected layers, 62 million
+// weights. cnn1 and cnn2 are the five-layer examples of Li, Ota and Dong (IEEE Network 2018), there for
 // pictures of 360×640 and 268×178; their fully connected layer averages to a small grid first, so that
 // they take smaller pictures too.
 func networks() []network {

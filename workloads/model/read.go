@@ -20,9 +20,9 @@ const (
 )
 
 // Read reads and checks an ONNX file: structure, sizes of weights (in the file and in external files,
-// which must lie in or below its directory), order of nodes, one producer for each tensor. Every error names the file and
-// what is wrong with it and wraps ErrFormat where the contents are at fault. Memory and depth are
-// bounded by the size of the file, at most 2 GiB.
+// which must lie in or below its directory), order of nodes, one producer for each tensor. Every error
+// names the file and what is wrong with it, and wraps ErrFormat where the contents are at fault. Files
+// above 2 GiB are refused; memory stays near the file's size.
 func Read(path string) (*Graph, error) {
 	data, err := readBounded(path)
 	if err != nil {

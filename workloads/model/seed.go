@@ -34,8 +34,8 @@ func (w weightSpec) rowLen() int {
 
 func (w weightSpec) bytes() int64 { return 4 * int64(w.rows()) * int64(w.rowLen()) }
 
-// The builder's version and seed are in the name of every file it makes. Change the version whenever a
-// network, a weight or the form of the graph changes.
+// The builder's version and seed are in the name of every file it makes. Raise the version whenever a
+// network, its weights or the form of its graph changes.
 const (
 	builderVersion = 1
 	weightSeed     = 1
@@ -47,9 +47,10 @@ const biasSpread = 0.1
 // and row, the same on every machine: integers from a counter, one exactly rounded operation at a
 // time.
 //
-// Weights are uniform, scaled to their fan-in as by He et al. (ICCV 2015, section 2.2), with each row's mean taken off:
-// what comes out of a ReLU is never negative, and in a deep network with random weights the common
-// part of it would swamp what differs between pictures, until every picture got the same answer.
+// Weights are uniform and scaled to their fan-in (He et al., ICCV 2015, section 2.2), with each row's
+// mean taken off: what comes out of a ReLU is never negative, and in a deep network with random
+// weights the common part of it would swamp what differs between pictures, until every picture got the
+// same answer.
 func (w weightSpec) appendRow(to []byte, r int) []byte {
 	n := w.rowLen()
 	key := splitmix(weightSeed ^ hash(w.name))

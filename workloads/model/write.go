@@ -47,9 +47,9 @@ func (g *Graph) Encode() []byte {
 	return appendMessage(slices.Clone(g.header), modelGraph, body)
 }
 
-// Externalise writes the data of every weight of at least atLeast bytes to w, each at a page boundary, and returns a
-// graph that points at it under the name location, a path relative to the directory the graph's file
-// will lie in. Weights that are not raw bytes stay in the graph.
+// Externalise writes the data of every weight of at least atLeast bytes to w, each at a page boundary,
+// and returns a graph that points at it under the name location, a path relative to the directory the
+// graph's file will lie in. Weights that are not raw bytes stay in the graph.
 func (g *Graph) Externalise(w io.Writer, location string, atLeast int) (*Graph, error) {
 	moved := *g
 	moved.weights = slices.Clone(g.weights)

@@ -1,0 +1,94 @@
+package link
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/splitbed/splitbed/emulator/shape"
+)
+
+// WriteCommands writes the ip and tc commands that make the same network, for reading and for doing it by hand. A node is taken
+// to have a namespace of its name.
+func (n Network) WriteCommands(w io.Writer) error {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	for _, s := range n.Namespaces {
+		line("ip netns add %s", s.Name)
+		for _, c := range s.settings(true) {
+			line("ip netns exec %s sysctl -qw %s='%s'", s.Name, strings.ReplaceAll(c.Key, "/", "."), c.Value)
+		}
+	}
+	for _, p := range n.Pairs {
+		line("ip -n %s link add %s address %s mtu %d type veth peer name %s netns %s address %s mtu %d",
+			p.A.Namespace, p.A.Device, p.A.MAC, shape.MTU, p.B.Device, p.B.Namespace, p.B.MAC, shape.MTU)
+	}
+	for _, k := range n.Links {
+		tc := fmt.Sprintf("tc -n %s qdisc add dev %s", k.At.Namespace, k.At.Device)
+		rate, burst := 8*k.Egress.BytesPerSecond, int64(k.Egress.Burst)
+		line("# %s", k.Name)
+		line("%s root handle 1: htb default 1", tc)
+		line("tc -n %s class add dev %s parent 1: classid 1:1 htb rate %dbit ceil %dbit burst %d cburst %d quantum %d",
+			k.At.Namespace, k.At.Device, rate, rate, burst, burst, k.Egress.Quantum)
+		line("%s parent 1:1 handle 10: bfifo limit %d", tc, int64(k.Egress.Limit))
+		if k.Delay != nil {
+			line("tc -n %s qdisc add dev %s root handle 1: netem %s", k.DelayAt.Namespace, k.DelayAt.Device, netemWords(*k.Delay))
+		}
+	}
+	for _, p := range n.Pairs {
+		for _, e := range []End{p.A, p.B} {
+			for _, a := range e.Addresses {
+				line("ip -n %s address add %s/%d dev %s", e.Namespace, a, a.BitLen(), e.Device)
+			}
+			segments := ""
+			if e.GSOSegments > 0 {
+				segments = fmt.Sprintf(" gso_max_segs %d", e.GSOSegments)
+			}
+			line("ip -n %s link set %s up%s", e.Namespace, e.Device, segments)
+		}
+	}
+	for _, s := range n.Namespaces {
+		for _, r := range s.Routes {
+			line("ip -n %s neigh replace %s lladdr %s nud permanent dev %s", s.Name, r.To, r.Via, r.Device)
+			line("ip -n %s route add %s dev %s scope link%s", s.Name, r.To, r.Device, s.routeWords(r))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (n Namespace) routeWords(r Route) string {
+	words := ""
+	if r.Source.IsValid() {
+		words += " src " + r.Source.String()
+	}
+	if n.QuickACK {
+		words += " quickack 1"
+	}
+	if n.Congestion != "" {
+		words += " congctl " + n.Congestion
+	}
+	return words
+}
+
+func netemWords(d shape.Delay) string {
+	words := fmt.Sprintf("limit %d delay %s", d.Limit, tcTime(d.Delay))
+	if d.Jitter > 0 {
+		// tc's normal distribution ends at four standard deviations where splitbed's ends at three.
+		words += fmt.Sprintf(" %s distribution normal rate %dbit", tcTime(d.Jitter), 8*d.OrderRate())
+	}
+	percent := func(word string, p float64) {
+		if p > 0 {
+			words += fmt.Sprintf(" %s %g%%", word, math.Round(p*1e8)/1e6)
+		}
+	}
+	percent("loss", float64(d.Loss))
+	percent("duplicate", float64(d.Duplicate))
+	percent("reorder", float64(d.Reorder))
+	return words
+}
+
+// tcTime is a time as tc reads it; it has no unit below the nanosecond and none above the second.
+func tcTime(d time.Duration) string { return fmt.Sprintf("%dns", d.Nanoseconds()) }

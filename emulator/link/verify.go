@@ -1,0 +1,237 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const missing = "missing"
+
+// Verify reads the network back from the kernel and compares it with the plan: settings, devices, addresses, routes,
+// neighbours, and of every link the rate, burst, queue and delay. What differs is a [*MismatchError]; any other error says
+// that reading failed.
+func (l *Live) Verify(ctx context.Context) error {
+	var mu sync.Mutex
+	var found []Difference
+	report := func(d Difference) {
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, d)
+	}
+	err := l.each(ctx, func(s *space) error { return l.compare(s, report) })
+	if err != nil {
+		return fmt.Errorf("read the network back: %w", err)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(found, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Quantity, b.Quantity))
+	})
+	return &MismatchError{found}
+}
+
+func (l *Live) compare(s *space, report func(Difference)) error {
+	return errors.Join(s.compareSysctls(report), l.compareDevices(s, report), s.compareRoutes(report), l.compareLinks(s, report))
+}
+
+func (l *Live) compareDevices(s *space, report func(Difference)) error {
+	live, err := s.handle.LinkList()
+	if err != nil {
+		return fmt.Errorf("%s: list devices: %w", s.Name, err)
+	}
+	addresses, err := s.handle.AddrList(nil, unix.AF_INET)
+	if err != nil {
+		return fmt.Errorf("%s: list addresses: %w", s.Name, err)
+	}
+	byName := map[string]*netlink.LinkAttrs{}
+	for _, d := range live {
+		byName[d.Attrs().Name] = d.Attrs()
+	}
+	for _, p := range l.net.Pairs {
+		for _, e := range []End{p.A, p.B} {
+			if e.Namespace == s.Name {
+				compareDevice(e, byName[e.Device], addresses, report)
+			}
+		}
+	}
+	return nil
+}
+
+func compareDevice(e End, live *netlink.LinkAttrs, addresses []netlink.Addr, report func(Difference)) {
+	subject := Place{e.Namespace, e.Device}.String()
+	if live == nil {
+		report(Difference{subject, "device", "present", missing})
+		return
+	}
+	differ(report, subject, "state", "up", state(live))
+	differ(report, subject, "MTU", int(shape.MTU), live.MTU)
+	differ(report, subject, "MAC", e.MAC.String(), live.HardwareAddr.String())
+	if e.GSOSegments > 0 {
+		differ(report, subject, "gso_max_segs", uint32(e.GSOSegments), live.GSOMaxSegs)
+	}
+	var planned, kernel []string
+	for _, a := range e.Addresses {
+		planned = append(planned, hostNet(a).String())
+	}
+	for _, a := range addresses {
+		if a.LinkIndex == live.Index {
+			kernel = append(kernel, a.IPNet.String())
+		}
+	}
+	differ(report, subject, "addresses", fmt.Sprint(planned), fmt.Sprint(kernel))
+}
+
+// state is "up" for a device that passes packets: it is up, its peer too, and the kernel has put its queues to work, which it
+// does a moment after the carrier has come.
+func state(d *netlink.LinkAttrs) string {
+	const all = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
+	if d.RawFlags&all == all {
+		return "up"
+	}
+	return "down"
+}
+
+func (s *space) compareRoutes(report func(Difference)) error {
+	routes, err := s.handle.RouteListFiltered(unix.AF_INET, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return fmt.Errorf("%s: list routes: %w", s.Name, err)
+	}
+	neighbours, err := s.handle.NeighList(0, unix.AF_INET)
+	if err != nil {
+		return fmt.Errorf("%s: list neighbours: %w", s.Name, err)
+	}
+	kernel := map[string]string{}
+	for _, r := range routes {
+		kernel["route to "+r.Dst.String()] = describeRoute(&r)
+	}
+	for _, n := range neighbours {
+		if n.State == netlink.NUD_PERMANENT {
+			kernel[neighbourKey(n.LinkIndex, n.IP)] = n.HardwareAddr.String()
+		}
+	}
+	compare := func(subject, key, quantity, planned string) {
+		if got, ok := kernel[key]; ok {
+			differ(report, subject, quantity, planned, got)
+		} else {
+			report(Difference{subject, quantity, planned, missing})
+		}
+		delete(kernel, key)
+	}
+	for _, r := range s.Routes {
+		planned := s.route(r)
+		key := "route to " + planned.Dst.String()
+		compare(s.Name, key, key, describeRoute(planned))
+		compare(s.Name, neighbourKey(s.index[r.Device], r.To.AsSlice()), "neighbour "+r.To.String()+" on "+r.Device, r.Via.String())
+	}
+	for key, got := range kernel {
+		report(Difference{s.Name, key, "none", got})
+	}
+	return nil
+}
+
+func neighbourKey(index int, ip net.IP) string {
+	return fmt.Sprintf("neighbour %s on device %d", ip, index)
+}
+
+func describeRoute(r *netlink.Route) string {
+	source := "any"
+	if r.Src != nil {
+		source = r.Src.String()
+	}
+	return fmt.Sprintf("device %d from %s quickack %d rto_min %d ms congctl %q", r.LinkIndex, source, r.QuickACK, r.RtoMin, r.Congctl)
+}
+
+// queues are the qdiscs of one device.
+type queues struct {
+	root  string // kind of the qdisc at the root
+	limit string // bytes, of the bfifo below the class
+	delay string
+}
+
+func (l *Live) compareLinks(s *space, report func(Difference)) error {
+	byDevice, err := s.readQueues()
+	if err != nil {
+		return err
+	}
+	for _, k := range l.net.Links {
+		if k.At.Namespace == s.Name {
+			got := byDevice[s.index[k.At.Device]]
+			differ(report, k.Name, "root qdisc of "+k.At.String(), "htb", got.root)
+			differ(report, k.Name, "bfifo limit (bytes)", fmt.Sprint(int64(k.Egress.Limit)), got.limit)
+			if err := s.compareClass(k, report); err != nil {
+				return err
+			}
+		}
+		if k.Delay != nil && k.DelayAt.Namespace == s.Name {
+			planned, err := wantNetem(*k.Delay)
+			if err != nil {
+				return err
+			}
+			differ(report, k.Name, "netem of "+k.DelayAt.String(), fmt.Sprintf("%+v", planned), byDevice[s.index[k.DelayAt.Device]].delay)
+		}
+	}
+	return nil
+}
+
+func (s *space) readQueues() (map[int]queues, error) {
+	byDevice := map[int]queues{}
+	err := s.eachQdisc(func(q qdisc) error {
+		d := queues{root: missing, limit: missing, delay: missing}
+		if known, ok := byDevice[q.index]; ok {
+			d = known
+		}
+		if q.parent == netlink.HANDLE_ROOT {
+			d.root = q.kind
+		}
+		switch {
+		case q.kind == "bfifo" && q.parent == classHandle && q.handle == queueHandle:
+			limit, err := bfifoLimit(q.options)
+			if err != nil {
+				return err
+			}
+			d.limit = fmt.Sprint(int64(limit))
+		case q.kind == "netem" && q.parent == netlink.HANDLE_ROOT:
+			n, err := parseNetem(q.options)
+			if err != nil {
+				return err
+			}
+			d.delay = fmt.Sprintf("%+v", n)
+		}
+		byDevice[q.index] = d
+		return nil
+	})
+	return byDevice, err
+}
+
+func (s *space) compareClass(k Link, report func(Difference)) error {
+	classes, err := s.handle.ClassList(s.device(k.At.Device), 0)
+	if err != nil {
+		return fmt.Errorf("%s: list classes of %s: %w", k.Name, k.At, err)
+	}
+	differ(report, k.Name, "number of HTB classes", 1, len(classes))
+	planned := s.class(k.At.Device, k.Egress)
+	for _, c := range classes {
+		got, ok := c.(*netlink.HtbClass)
+		if !ok || got.Handle != planned.Handle {
+			continue
+		}
+		differ(report, k.Name, "HTB rate (bytes/s)", planned.Rate, got.Rate)
+		differ(report, k.Name, "HTB ceil (bytes/s)", planned.Ceil, got.Ceil)
+		differ(report, k.Name, "HTB burst (ticks)", planned.Buffer, got.Buffer)
+		differ(report, k.Name, "HTB cburst (ticks)", planned.Cbuffer, got.Cbuffer)
+		differ(report, k.Name, "HTB quantum (bytes)", planned.Quantum, got.Quantum)
+		return nil
+	}
+	report(Difference{k.Name, "HTB class 1:1", "present", missing})
+	return nil
+}

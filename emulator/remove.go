@@ -1,0 +1,31 @@
+package emulator
+
+import (
+	"context"
+
+	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/emulator/node"
+	"github.com/splitbed/splitbed/emulator/object"
+)
+
+// Object and Journal are what the makers of kernel objects and those who clean up after them share.
+type (
+	Object  = object.Object
+	Journal = object.Journal
+)
+
+// Remove removes an object that a run has journalled, also when the run is long dead; one that does not exist is no error.
+func Remove(ctx context.Context, o Object) error {
+	if o.Kind == object.NetNS {
+		return link.RemoveNS(o.Name)
+	}
+	return node.Remove(ctx, o)
+}
+
+// Exists tells whether an object that a run has journalled is there.
+func Exists(ctx context.Context, o Object) (bool, error) {
+	if o.Kind == object.NetNS {
+		return link.ExistsNS(o.Name)
+	}
+	return node.Exists(ctx, o)
+}

@@ -1,0 +1,163 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/internal/atomicfile"
+	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
+)
+
+// finishTime bounds how long nodes are waited for when they are told to complete their logs.
+const finishTime = 20 * time.Second
+
+// conclude makes records and a verdict of what the nodes have measured, whatever ended the replay. It
+// goes on when ctx has ended: what was measured is kept.
+func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summary, error) {
+	p := t.plan
+	t.options.Progress.Phase(Collect, "")
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	finishErr := t.finish(keep)
+	var parity []fidelity.Check
+	if replayErr == nil && finishErr == nil {
+		var err error
+		if parity, err = t.checkParity(ctx); err != nil {
+			replayErr = err
+		}
+	}
+	records, err := p.collect(t.dir.path, t.timeline)
+	if err != nil {
+		return nil, err
+	}
+	checks := t.checks(records, parity)
+	if replayErr != nil {
+		checks = fidelity.Judge(append(checks.Checks, fidelity.Check{Name: "replay", Subject: "run",
+			Advice: "the replay did not come to its end: " + interrupted(ctx, replayErr).Error()}))
+	}
+	t.options.Progress.Phase(Verdict, "")
+	summary, err := p.conclude(t.dir, t.timeline, records, checks)
+	// A node that died is the reason of whatever it could not finish.
+	if replayErr != nil {
+		return summary, errors.Join(replayErr, err)
+	}
+	return summary, errors.Join(finishErr, err)
+}
+
+// finish has every node complete its log. Those that are gone have left what they wrote.
+func (t *testbed) finish(ctx context.Context) error {
+	var errs []error
+	for _, n := range t.plan.Network.Nodes {
+		if _, err := t.conns[n.Name].Finish(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkParity has a frame of every stream computed once more and compared with the uncut network.
+func (t *testbed) checkParity(ctx context.Context) ([]fidelity.Check, error) {
+	verified, err := t.verify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.plan.parity(t.options.Store, verified)
+}
+
+// conclude writes the records, the summary and the report of a run into its directory and removes the logs
+// they were made of.
+func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Report) (*results.Summary, error) {
+	rule := p.rule()
+	results.Classify(r.frames, rule)
+	edges := p.edgeSummaries()
+	results.MeasureEdges(edges, r.samples, p.Dilation, p.Duration)
+	summary := results.Summarise(results.Input{
+		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime,
+		Dilation: p.Dilation, Started: p.Started, Wall: time.Duration(clock.Now() - t.Start),
+		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
+		Frames: r.frames, Fidelity: checks, Broken: p.Violations,
+	})
+	err := errors.Join(
+		results.WriteFrames(dir.file(framesFile), r.frames),
+		results.WriteSamples(dir.file(samplesFile), r.samples),
+		results.WriteSummary(dir.file(summaryFile), summary),
+		writeReport(dir, summary, r),
+	)
+	if err != nil {
+		return &summary, fmt.Errorf("%w; what was measured is in %s", err, dir.file(logsDir))
+	}
+	return &summary, os.RemoveAll(dir.file(logsDir))
+}
+
+func writeReport(dir *runDir, s results.Summary, r records) error {
+	return atomicfile.Write(dir.file(reportFile), func(w io.Writer) error {
+		return results.Report(w, s, r.frames, r.samples)
+	})
+}
+
+// rule is what a frame must do to be on time.
+func (p *Plan) rule() results.Rule {
+	rule := results.Rule{On: p.Experiment.QoS.On, Quantile: p.Experiment.QoS.Quantile, Window: p.Duration, Deadlines: map[string]units.Virtual{}}
+	for _, s := range p.Streams {
+		rule.Deadlines[s.Task] = s.Deadline
+	}
+	return rule
+}
+
+func (p *Plan) scheduleSummary() results.Schedule {
+	s := results.Schedule{Algorithm: p.Schedule.Algorithm, Tasks: len(p.Schedule.Tasks), Bound: results.Absent()}
+	for _, a := range p.Schedule.Tasks {
+		if a.Deployed {
+			s.Deployed++
+		}
+	}
+	return s
+}
+
+// taskRecords lists the streams that are judged.
+func (p *Plan) taskRecords() []results.TaskRecord {
+	var all []results.TaskRecord
+	for _, s := range p.Streams {
+		if s.Deployed {
+			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Predicted: s.Predicted})
+		}
+	}
+	return all
+}
+
+// edgeSummaries holds the planned figures of every edge; [results.MeasureEdges] adds the measured ones.
+func (p *Plan) edgeSummaries() []results.EdgeSummary {
+	topology := p.Topology
+	var all []results.EdgeSummary
+	for i, e := range topology.Edges {
+		cpu := results.CPUSummary{GFLOPS: results.Figure(e.Compute / 1e9), QuotaCores: results.Absent()}
+		if planned := p.Network.Nodes[i].CPU; planned != nil {
+			cpu.QuotaCores = results.Figure(planned.Cores)
+		}
+		all = append(all, results.EdgeSummary{
+			Edge: e.Name,
+			Uplink: results.UplinkSummary{
+				Rate: results.Figure(e.Uplink.Rate), Delay: results.Figure(e.Uplink.Delay.Seconds()), MeasuredDelay: results.Absent()},
+			CPU: cpu,
+		})
+	}
+	return all
+}
+
+// trunks names the trunks between each edge and the cloud.
+func (p *Plan) trunks() map[string][]string {
+	names := map[string][]string{}
+	for i, e := range p.Topology.Edges {
+		for _, trunk := range p.Topology.Path(i) {
+			names[e.Name] = append(names[e.Name], p.Topology.Trunks[trunk].Name)
+		}
+	}
+	return names
+}

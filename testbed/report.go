@@ -1,0 +1,73 @@
+package testbed
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/results"
+)
+
+// Report rebuilds report.html of the run in a directory and returns its path. A run that was killed has logs
+// instead of records: then these are made first, and its summary says that it is invalid.
+func Report(path string) (string, error) {
+	dir := &runDir{path: path}
+	summary, err := results.ReadSummary(dir.file(summaryFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir.file(reportFile), recoverRun(dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	var r records
+	if r.frames, err = results.ReadFrames(dir.file(framesFile)); err != nil {
+		return "", err
+	}
+	if r.samples, err = results.ReadSamples(dir.file(samplesFile)); err != nil {
+		return "", err
+	}
+	return dir.file(reportFile), writeReport(dir, summary, r)
+}
+
+// recoverRun makes records of the logs a killed run has left.
+func recoverRun(dir *runDir) error {
+	var p Plan
+	var t timeline
+	if err := errors.Join(readJSON(dir.file(planFile), &p), readJSON(dir.file(timelineFile), &t),
+		readJSON(dir.file(scheduleFile), &p.Schedule), readJSON(dir.file(hostFile), &p.Host)); err != nil {
+		return fmt.Errorf("%s is not a run whose replay had begun: %w", dir.path, err)
+	}
+	text, err := os.ReadFile(dir.file(experimentFile))
+	if err != nil {
+		return err
+	}
+	if p.Experiment, err = ParseExperiment(dir.file(experimentFile), text); err != nil {
+		return err
+	}
+	if p.Topology, err = p.Experiment.Topology.Expand(); err != nil {
+		return err
+	}
+	r, err := p.collect(dir.path, t)
+	if err != nil {
+		return err
+	}
+	checks := fidelity.Judge([]fidelity.Check{{Name: "replay", Subject: "run",
+		Advice: "the run was killed: these are the records it had made by then"}})
+	_, err = p.conclude(dir, t, r, checks)
+	return err
+}
+
+func readJSON(path string, v any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package testbed
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/splitbed/splitbed/internal/spec"
+)
+
+//go:embed experiments/*.yaml
+var shipped embed.FS
+
+// ExperimentNames lists the shipped experiments.
+func ExperimentNames() []string { return experiments().Names() }
+
+// LoadExperiment reads a shipped experiment by name, or a file by path, with all it refers to.
+func LoadExperiment(nameOrPath string) (*Experiment, error) {
+	file, data, err := experiments().Read("", nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExperiment(file, data)
+}
+
+func experiments() spec.Library {
+	files, err := fs.Sub(shipped, "experiments")
+	if err != nil { // only a malformed path is one
+		files = shipped
+	}
+	return spec.Library{Kind: "experiment", Files: files}
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/splitbed/splitbed/workloads/model"
+)
+
+// sizes are two pictures for each network: its usual one and an odd one.
+var sizes = []struct {
+	name string
+	h, w int
+}{
+	{"alexnet", 224, 224}, {"alexnet", 301, 411},
+	{"cnn1", 360, 640}, {"cnn1", 97, 203},
+	{"cnn2", 268, 178}, {"cnn2", 65, 131},
+}
+
+func TestHeadAndTailEqualTheWholeAtEveryCut(t *testing.T) {
+	const limit = 1e-5
+	for _, tc := range sizes {
+		t.Run(fmt.Sprintf("%s %d×%d", tc.name, tc.h, tc.w), func(t *testing.T) {
+			store := testStore(t)
+			picture := scene(tc.h, tc.w, 1)
+			file, err := store.Whole(tc.name, tc.h, tc.w)
+			want := run(t, open(t, file, err), picture)
+			p, err := model.Describe(tc.name, tc.h, tc.w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := range p.Cuts() + 1 {
+				tensor := picture
+				if k > 0 {
+					head, err := store.Head(tc.name, tc.h, tc.w, k)
+					tensor = run(t, open(t, head, err), picture)
+				}
+				answer := tensor
+				if k < p.Cuts() {
+					tail, err := store.Tail(tc.name, tc.h, tc.w, k)
+					answer = run(t, open(t, tail, err), tensor)
+				}
+				if got := Difference(answer, want); got > limit {
+					t.Errorf("cut %d: the answers differ by %g, want at most %g", k, got, limit)
+				}
+			}
+		})
+	}
+}
+
+// The engine is asked for every tensor's shape, with the graph as it is written.
+func TestShapesCountedAreThoseTheEngineReports(t *testing.T) {
+	for _, tc := range sizes {
+		t.Run(fmt.Sprintf("%s %d×%d", tc.name, tc.h, tc.w), func(t *testing.T) {
+			store := testStore(t)
+			if err := Init(); err != nil {
+				t.Fatal(err)
+			}
+			file, err := store.Whole(tc.name, tc.h, tc.w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := model.Read(file.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reported := shapes(t, g.Expose(), filepath.Dir(file.Path), file.Input)
+			p, err := model.Describe(tc.name, tc.h, tc.w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := 1; k <= p.Cuts(); k++ {
+				head, err := store.Head(tc.name, tc.h, tc.w, k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := []int64{1}
+				for _, d := range p.Layers[k].Shape {
+					want = append(want, int64(d))
+				}
+				if got := reported[head.Output.Name]; !slices.Equal(got, want) {
+					t.Errorf("layer %d: the engine reports %v, counted %v", k, got, want)
+				}
+			}
+			// The graph states the shape of every tensor, not of the layers' ends alone.
+			for _, v := range g.Values() {
+				if got := reported[v.Name]; !slices.Equal(got, v.Shape) {
+					t.Errorf("tensor %s: the engine reports %v, the file says %v", v.Name, got, v.Shape)
+				}
+			}
+		})
+	}
+}
+
+// shapes runs a graph once and returns the shape of each of its outputs.
+func shapes(t *testing.T, g *model.Graph, dir string, input model.Tensor) map[string][]int64 {
+	t.Helper()
+	path := filepath.Join(dir, "exposed.onnx") // beside the weights
+	writeFile(t, path, g.Encode())
+	var names []string
+	for _, v := range g.Outputs {
+		names = append(names, v.Name)
+	}
+	s, err := ort.NewDynamicAdvancedSession(path, []string{input.Name}, names, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Destroy()
+	in, err := ort.NewEmptyTensor[float32](input.Shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Destroy()
+	outputs := make([]ort.Value, len(names))
+	if err := s.Run([]ort.Value{in}, outputs); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]int64{}
+	for i, v := range outputs {
+		found[names[i]] = v.GetShape()
+		v.Destroy()
+	}
+	return found
+}
+
+func TestAnswersVaryWithThePicture(t *testing.T) {
+	const pictures, atLeast = 12, 4
+	for _, tc := range sizes {
+		t.Run(fmt.Sprintf("%s %d×%d", tc.name, tc.h, tc.w), func(t *testing.T) {
+			file, err := testStore(t).Whole(tc.name, tc.h, tc.w)
+			s := open(t, file, err)
+			classes := map[int]bool{}
+			for i := range pictures {
+				answer := run(t, s, scene(tc.h, tc.w, uint64(i)))
+				sum := float32(0)
+				for _, v := range answer {
+					sum += v
+				}
+				if !(sum > 0.999 && sum < 1.001) {
+					t.Errorf("picture %d: the probabilities add up to %g, want 1", i, sum)
+				}
+				classes[slices.Index(answer, slices.Max(answer))] = true
+			}
+			if len(classes) < atLeast {
+				t.Errorf("%d pictures fall into %d classes, want at least %d", pictures, len(classes), atLeast)
+			}
+		})
+	}
+}

@@ -1,0 +1,45 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/splitbed/splitbed/internal/clock"
+)
+
+// ComputeProbe asks a node to keep its compute thread busy with its parts of networks, one after the other,
+// for Duration wall nanoseconds and until each has run once.
+type ComputeProbe struct {
+	Duration int64 `json:"duration"`
+}
+
+// ComputeResult is what the compute thread got meanwhile, in nanoseconds: of wall time, and of CPU time.
+type ComputeResult struct {
+	Wall int64 `json:"wall_ns"`
+	CPU  int64 `json:"cpu_ns"`
+}
+
+// probeCompute measures what CPU the node's quota really gives. Nothing else may run on the compute thread.
+func (n *node) probeCompute(ctx context.Context, p ComputeProbe) (ComputeResult, error) {
+	var result ComputeResult
+	err := n.worker.call(ctx, func() error {
+		if len(n.halves.open) == 0 {
+			return errors.New("this node computes nothing: there is nothing to probe it with")
+		}
+		started, cpu := clock.Now(), threadCPU()
+		paths := slices.Sorted(maps.Keys(n.halves.open))
+		for i := 0; i < len(paths) || clock.Now() < started+p.Duration; i++ {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := n.halves.open[paths[i%len(paths)]].Run(); err != nil {
+				return err
+			}
+		}
+		result = ComputeResult{Wall: clock.Now() - started, CPU: threadCPU() - cpu}
+		return nil
+	})
+	return result, err
+}

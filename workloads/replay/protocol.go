@@ -1,0 +1,231 @@
+package replay
+
+import (
+	"fmt"
+
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/workloads"
+	"github.com/splitbed/splitbed/workloads/camera"
+	"github.com/splitbed/splitbed/workloads/model"
+)
+
+// Role is a node's part in a run.
+type Role string
+
+// The roles of nodes.
+const (
+	Edge  Role = "edge"
+	Cloud Role = "cloud"
+)
+
+// Setup tells a node everything about its part in the run.
+type Setup struct {
+	Role Role `json:"role"`
+	// Address is where the cloud listens for this edge, "10.2.0.1:7000" (edge).
+	Address string `json:"address,omitempty"`
+	// Listen are the addresses to listen on, one per edge or ":7000" for all (cloud).
+	Listen []string `json:"listen,omitempty"`
+	// Tasks are the edge's own, or, for the cloud, those of all edges.
+	Tasks []Task `json:"tasks"`
+	// Flows are the background flows on the edge's links, or, for the cloud, on all links.
+	Flows []Flow `json:"flows,omitempty"`
+	// Threads is the number of ONNX Runtime's threads within an operator; 0 means one.
+	Threads int `json:"threads,omitempty"`
+	// Nice is the nice value of the compute threads.
+	Nice int `json:"nice,omitempty"`
+	// Congestion is the TCP congestion control of every connection; empty leaves the namespace's.
+	Congestion string `json:"congestion,omitempty"`
+	// Log is the path of the node's record log, made anew.
+	Log string `json:"log"`
+	// QueueLimit bounds the payloads waiting in this node, to be sent or for their tail. A frame beyond it is recorded and
+	// dropped: an overloaded run must not take the host's memory. 0 means DefaultQueueLimit.
+	QueueLimit units.Bytes `json:"queueLimit,omitempty"`
+}
+
+// DefaultQueueLimit is the QueueLimit of a Setup that has none.
+const DefaultQueueLimit units.Bytes = 512e6
+
+// Task is a task at one edge: the frames it captures and the half of its network the node runs.
+type Task struct {
+	// Stream numbers the pair of task and edge within the run; both nodes know it by this.
+	Stream uint32 `json:"stream"`
+	Name   string `json:"name"`
+	Edge   string `json:"edge"`
+	// Cut is the number of layers that run on the edge; at 0 the picture itself travels.
+	Cut int `json:"k"`
+	// Half is the head on the edge, the tail in the cloud (for cut 0 the whole network). Its Path is empty where there is nothing to run:
+	// at cut 0 on the edge, at the last cut in the cloud. Shapes are needed all the same: for the cloud's identity Input and
+	// Output are the answer vector.
+	Half model.File `json:"half"`
+	// DType is the type the tensor travels as; ignored at cut 0.
+	DType workloads.DType `json:"dtype,omitempty"`
+	// Height and Width are the size of the network's input in pixels.
+	Height int `json:"height"`
+	Width  int `json:"width"`
+	// Pictures are what the task captures in turn (edge).
+	Pictures Pictures `json:"pictures,omitzero"`
+	// Captures are the times at which frames are captured, in wall nanoseconds from the start; ascending (edge).
+	Captures []int64 `json:"captures,omitempty"`
+}
+
+// Pictures says which pictures a task captures: frame f shows picture f modulo their number.
+type Pictures struct {
+	// Directory holds JPEG files; empty for a synthetic scene.
+	Directory string `json:"directory,omitempty"`
+	// Seed and Bytes are the scene's, see camera.Scene.
+	Seed  uint64      `json:"seed,omitempty"`
+	Bytes units.Bytes `json:"bytes,omitempty"`
+	// Count is the number of different pictures, at least 1.
+	Count int `json:"count"`
+}
+
+// Load makes or reads the pictures for a network that takes h × w pixels.
+func (p Pictures) Load(h, w int) ([][]byte, error) {
+	if p.Count < 1 {
+		return nil, fmt.Errorf("%d pictures: at least one is needed", p.Count)
+	}
+	if p.Directory != "" {
+		return camera.Directory(p.Directory, h, w, p.Count)
+	}
+	return camera.Scene(p.Seed, h, w, p.Bytes, p.Count)
+}
+
+// Flow is one background bulk TCP connection beside the tasks' own.
+type Flow struct {
+	ID   uint32 `json:"id"`
+	Link string `json:"link"` // "gw-a.uplink", for the records
+	// Down is the direction cloud → edge.
+	Down bool `json:"down,omitempty"`
+	// Start and Stop are in wall nanoseconds from the start of the replay.
+	Start int64 `json:"start"`
+	Stop  int64 `json:"stop"`
+}
+
+// Threads are a node's threads by their ids inside its own PID namespace. The quota is for Compute alone.
+type Threads struct {
+	Compute []int `json:"compute"`
+	IO      []int `json:"io"`
+}
+
+// Ready says how a node stands after its set-up.
+type Ready struct {
+	// Priority is what the I/O thread got, one of the Priority constants.
+	Priority string `json:"priority"`
+	// Streams are the tasks' frames as this edge puts them on the wire; empty for the cloud.
+	Streams []StreamSize `json:"streams,omitempty"`
+}
+
+// StreamSize is the size of a task's frames, the mean over its pictures.
+type StreamSize struct {
+	Stream uint32      `json:"stream"`
+	Input  units.Bytes `json:"input"` // the encoded picture
+	Wire   units.Bytes `json:"wire"`  // header and payload
+}
+
+// Probe asks an edge to fill its uplink with a bulk transfer over a connection of its own.
+type Probe struct {
+	// Bytes ends the transfer; 0 means that only Duration does.
+	Bytes units.Bytes `json:"bytes,omitempty"`
+	// Duration ends the transfer, in wall nanoseconds; 0 means that only Bytes does.
+	Duration int64 `json:"duration,omitempty"`
+	// Skip is how many bytes are let through before the measurement starts: the shaper's burst and TCP's first window.
+	Skip units.Bytes `json:"skip,omitempty"`
+}
+
+// ProbeResult is what the cloud measured of a probe.
+type ProbeResult struct {
+	// Bytes were read after the first read that reached Skip, in Nanoseconds of wall time.
+	Bytes       units.Bytes `json:"bytes"`
+	Nanoseconds int64       `json:"ns"`
+	// Total is all that was read.
+	Total units.Bytes `json:"total"`
+}
+
+// Goodput is the payload rate in wall time; 0 if there was nothing to measure.
+func (r ProbeResult) Goodput() units.Rate {
+	if r.Nanoseconds <= 0 {
+		return 0
+	}
+	return units.Rate(float64(r.Bytes) * 8e9 / float64(r.Nanoseconds))
+}
+
+// Progress counts what a node has seen so far. Sent and Answered are an edge's, Received and Tails the cloud's.
+type Progress struct {
+	Captured int64 `json:"captured,omitempty"`
+	Sent     int64 `json:"sent,omitempty"`
+	Answered int64 `json:"answered,omitempty"`
+	Received int64 `json:"received,omitempty"`
+	Tails    int64 `json:"tails,omitempty"`
+	// Dropped frames found the queue at its limit.
+	Dropped int64 `json:"dropped,omitempty"`
+}
+
+// Verified is the check of one frame: what head and tail answer together when the tensor travels
+// unchanged, to be compared with the uncut network's answer to the same picture.
+type Verified struct {
+	Stream uint32 `json:"stream"`
+	Edge   string `json:"edge"`
+	Task   string `json:"task"`
+	// Frame is a frame of the run that was answered, or 0 if none was; Picture its index in what
+	// Pictures.Load returns for the task.
+	Frame   uint64 `json:"frame"`
+	Picture int    `json:"picture"`
+	Seed    uint64 `json:"seed"`
+	// Output is the whole output vector.
+	Output Vector `json:"output"`
+	// Class is what the run's answer for Frame was, −1 if there was none.
+	Class int32 `json:"class"`
+}
+
+// fault is a node's report that something went wrong.
+type fault struct {
+	Text string `json:"text"`
+	// Fatal faults end the node; others (a connection lost) leave it running.
+	Fatal bool `json:"fatal,omitempty"`
+}
+
+// hello introduces a node to the harness.
+type hello struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
+}
+
+// start is the command to begin.
+type start struct {
+	T0 int64 `json:"t0"` // the clock's reading at the start of the replay
+}
+
+// message is one line on the control socket. Call names what is asked; the answer repeats Call and ID.
+// A node's hello, progress and fault are nobody's answer and have ID 0, except a fault that is one.
+type message struct {
+	ID   uint64 `json:"id,omitempty"`
+	Call string `json:"call"`
+
+	Hello    *hello         `json:"hello,omitempty"`
+	Setup    *Setup         `json:"setup,omitempty"`
+	Threads  *Threads       `json:"threads,omitempty"`
+	Ready    *Ready         `json:"ready,omitempty"`
+	Probe    *Probe         `json:"probe,omitempty"`
+	Result   *ProbeResult   `json:"result,omitempty"`
+	Compute  *ComputeProbe  `json:"compute,omitempty"`
+	Computed *ComputeResult `json:"computed,omitempty"`
+	Start    *start         `json:"start,omitempty"`
+	Progress *Progress      `json:"progress,omitempty"`
+	Verified []Verified     `json:"verified,omitempty"`
+	Fault    *fault         `json:"fault,omitempty"`
+}
+
+// What a message is about.
+const (
+	callHello    = "hello"
+	callSetup    = "setup"
+	callConfined = "confined"
+	callProbe    = "probe"
+	callCompute  = "compute"
+	callStart    = "start"
+	callFinish   = "finish"
+	callVerify   = "verify"
+	callStop     = "stop"
+	callProgress = "progress"
+	callFault    = "fault"
+)

@@ -1,0 +1,150 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dial connects to the cloud with the congestion control of the plan. Go sets TCP_NODELAY.
+func dial(ctx context.Context, address, congestion string) (*net.TCPConn, error) {
+	d := net.Dialer{Control: withCongestion(congestion), KeepAlive: -1}
+	c, err := d.DialContext(ctx, "tcp4", address)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cloud: %w", err)
+	}
+	return c.(*net.TCPConn), nil
+}
+
+// listen opens the cloud's listening socket; connections inherit its congestion control.
+func listen(ctx context.Context, address, congestion string) (*net.TCPListener, error) {
+	lc := net.ListenConfig{Control: withCongestion(congestion), KeepAlive: -1}
+	l, err := lc.Listen(ctx, "tcp4", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the edges: %w", err)
+	}
+	return l.(*net.TCPListener), nil
+}
+
+// withCongestion sets a socket's congestion control before it is used; "" leaves the namespace's.
+func withCongestion(name string) func(network, address string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) error {
+		if name == "" {
+			return nil
+		}
+		var failed error
+		err := raw.Control(func(fd uintptr) {
+			failed = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+		})
+		if err := errors.Join(err, failed); err != nil {
+			return fmt.Errorf("congestion control %q (load its module with modprobe tcp_%s): %w", name, name, err)
+		}
+		return nil
+	}
+}
+
+// detach takes a connection's socket away from Go's poller: the returned descriptor is non-blocking, the caller's to close.
+func detach(c *net.TCPConn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("take over a connection: %w", err)
+	}
+	fd, failed := -1, error(nil)
+	err = raw.Control(func(old uintptr) {
+		fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err := errors.Join(err, failed, c.Close()); err != nil {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+		return -1, fmt.Errorf("take over a connection: %w", err)
+	}
+	return fd, nil
+}
+
+// boundUnsent makes writes to a bulk connection wait while more than a chunk has not been sent yet, so that
+// a transfer ends when its sender stops and not when a socket buffer of megabytes has drained.
+func boundUnsent(c *net.TCPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("bound a socket's buffer: %w", err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bulkChunk)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return fmt.Errorf("bound a socket's buffer: %w", err)
+	}
+	return nil
+}
+
+// writeMessage and readMessage are for the connections outside the loop: opening, probes and verification.
+func writeMessage(c net.Conn, h Header, payload []byte) error {
+	h.Length = uint32(len(payload))
+	header := h.Bytes()
+	buffers := net.Buffers{header[:], payload}
+	_, err := buffers.WriteTo(c)
+	return err
+}
+
+func readHeader(c net.Conn) (Header, error) {
+	var b [HeaderBytes]byte
+	if _, err := io.ReadFull(c, b[:]); err != nil {
+		return Header{}, err
+	}
+	return ParseHeader(b)
+}
+
+// readMessage reads a message of the kind it is told, with a payload of at most limit bytes.
+func readMessage(c net.Conn, kind Kind, limit int) (Header, []byte, error) {
+	h, err := readHeader(c)
+	if err != nil {
+		return h, nil, err
+	}
+	if h.Kind != kind || int(h.Length) > limit {
+		return h, nil, fmt.Errorf("%w: kind %d with %d bytes, expected kind %d with at most %d", ErrHeader, h.Kind, h.Length, kind, limit)
+	}
+	payload := make([]byte, h.Length)
+	_, err = io.ReadFull(c, payload)
+	return h, payload, err
+}
+
+// untilDone ends blocking calls on c when the context ends; the returned function stops that.
+func untilDone(ctx context.Context, c net.Conn) (release func() bool) {
+	return context.AfterFunc(ctx, func() {
+		// A deadline in the past, not Close: the connection's owner closes it.
+		_ = c.SetDeadline(time.Unix(1, 0))
+	})
+}
+
+// The control socket's path may be longer than the 108 bytes of a unix address, so it is reached
+// through its directory's descriptor.
+func throughDirectory(path string, use func(short string) error) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return use(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
+}
+
+// openConnection connects an edge to its cloud and says what for.
+func openConnection(ctx context.Context, s Setup, h Header) (*net.TCPConn, error) {
+	c, err := dial(ctx, s.Address, s.Congestion)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeMessage(c, h, nil); err != nil {
+		return nil, errors.Join(fmt.Errorf("open a connection to the cloud: %w", err), c.Close())
+	}
+	return c, nil
+}

@@ -1,0 +1,67 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+)
+
+// verify sends one frame of every task again, on a connection of its own and without quantising it, and reports
+// the whole output vector. It is for the time after finish.
+func (e *edge) verify(ctx context.Context) ([]Verified, error) {
+	if !e.finished.Load() {
+		return nil, fmt.Errorf("verification comes after the replay is finished")
+	}
+	var all []Verified
+	for _, t := range e.tasks {
+		v, err := e.verifyTask(ctx, t)
+		if err != nil {
+			return nil, fmt.Errorf("verify task %s: %w", t.Name, err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
+	v := Verified{Stream: t.Stream, Edge: t.Edge, Task: t.Name, Seed: t.Pictures.Seed, Class: -1}
+	if err := e.loop.call(func() error {
+		if t.last != nil {
+			v.Frame, v.Class = t.last.frame, t.last.class
+		}
+		return nil
+	}); err != nil {
+		return v, err
+	}
+	v.Picture = int(v.Frame % uint64(len(t.pictures)))
+
+	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.pictures[v.Picture]
+	if t.Cut > 0 {
+		payload = make([]byte, EncodedFloat32.width()*elements(t.Half.Output))
+		if err := e.worker.call(ctx, func() (err error) {
+			header, err = t.encode(v.Frame, EncodedFloat32, payload)
+			return err
+		}); err != nil {
+			return v, err
+		}
+	}
+	header.Kind = VerifyMessage
+
+	c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream})
+	if err != nil {
+		return v, err
+	}
+	defer c.Close()
+	defer untilDone(ctx, c)()
+	if err := writeMessage(c, header, payload); err != nil {
+		return v, err
+	}
+	h, raw, err := readMessage(c, VectorMessage, MaxPayload)
+	if err != nil {
+		return v, err
+	}
+	if h.Stream != t.Stream || h.Frame != v.Frame {
+		return v, fmt.Errorf("%w: the vector of stream %d, frame %d came for stream %d, frame %d", ErrHeader, h.Stream, h.Frame, t.Stream, v.Frame)
+	}
+	v.Output = make(Vector, len(raw)/EncodedFloat32.width())
+	return v, DecodeTensor(EncodedFloat32, 0, 0, raw, v.Output)
+}
