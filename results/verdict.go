@@ -84,7 +84,11 @@ func violated(in Input, s Summary, failed []TaskSummary) string {
 		}
 		return fmt.Sprintf("%s at %s: %s of %s on time through %s", t.Task, t.Edge, share(t.OnTime, t.Frames), counted(t.Frames, "frame"), way)
 	})
-	reason += ", needs " + percent(in.Rule.Quantile)
+	if len(failed) == 1 {
+		reason += ", needs " + percent(in.Rule.Quantile)
+	} else {
+		reason += "; each needs " + percent(in.Rule.Quantile)
+	}
 	if n := undecided(failed); n > 0 {
 		reason += fmt.Sprintf("; too short to tell at 95 %% for %d of these %d", n, len(failed))
 	}

@@ -1,0 +1,88 @@
+package results
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+)
+
+//go:embed report.html.tmpl
+var reportFiles embed.FS
+
+// mostReportRows is how many rows a table of the page shows; of longer ones the worst are shown.
+const mostReportRows = 100
+
+// page is what report.html.tmpl is filled with.
+type page struct {
+	Summary
+	ShownTasks []TaskSummary
+	ShownEdges []EdgeSummary
+	// Failed and Passed are the fidelity checks.
+	Failed, Passed []Check
+	Charts         []chart
+}
+
+// Report writes report.html: one file without outside resources or scripts, with the verdict, its reason, the tables
+// of the summary and charts of the frames and samples. frames carry the status [Classify] gave them. The charts show
+// every series where there are few, and otherwise the worst beside all taken together. A chart without data is left out.
+func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
+	tmpl, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
+		"rate": rateText, "time": timeText, "number": number, "share": share, "percent": percentFigure,
+		"whole": percentWhole, "used": func(c CPUSummary) Figure { return c.UsedGFLOPS / c.GFLOPS },
+		"hundred": func(x Figure) Figure { return 100 * x },
+		"mark":    func(t TaskSummary) string { _, mark := taskTone(t); return mark }, "schedule": scheduleText,
+	}).ParseFS(reportFiles, "report.html.tmpl")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	view := page{Summary: s, ShownTasks: s.Tasks, ShownEdges: s.Edges}
+	if len(s.Tasks) > mostReportRows {
+		view.ShownTasks = slices.SortedStableFunc(slices.Values(s.Tasks), worstFirst)[:mostReportRows]
+	}
+	if len(s.Edges) > mostReportRows {
+		view.ShownEdges = slices.SortedStableFunc(slices.Values(s.Edges), busiestFirst)[:mostReportRows]
+	}
+	for _, c := range s.Fidelity.Checks {
+		if c.OK {
+			view.Passed = append(view.Passed, c)
+		} else {
+			view.Failed = append(view.Failed, c)
+		}
+	}
+	if view.Charts, err = charts(s, frames, samples); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := tmpl.Execute(w, view); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func charts(s Summary, frames []Frame, samples []Sample) ([]chart, error) {
+	var out []chart
+	if s.QoS.Frames > 0 {
+		all := byPlace(s, frames)
+		for _, draw := range []func(Summary, []latencies) (chart, error){cumulative, overTime} {
+			c, err := draw(s, all)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c)
+		}
+	}
+	if len(samples) > 0 && len(s.Edges) > 0 {
+		series := bySubject(samples)
+		for _, draw := range []func(Summary, map[string][]Sample) (chart, error){uplinkLoad, cpuLoad} {
+			c, err := draw(s, series)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func percentFigure(x Figure) string { return percent(float64(x)) }

@@ -1,0 +1,271 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// link is a hop that feeds trunk next, or the cloud.
+func link(rate units.Rate, next int) Hop { return Hop{Rate: rate, Next: next} }
+
+func every(period units.Virtual, n int) []units.Virtual {
+	var at []units.Virtual
+	for i := range n {
+		at = append(at, period*units.Virtual(i))
+	}
+	return at
+}
+
+func spans(milliseconds ...float64) []units.Virtual {
+	var out []units.Virtual
+	for _, x := range milliseconds {
+		out = append(out, units.Virtual(x*float64(ms)))
+	}
+	return out
+}
+
+// Frames of 10 kB take 10 ms at 8 Mb/s; a GFLOPS does a million operations in a millisecond.
+func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
+	edge := func(hop Hop) []NetworkEdge { return []NetworkEdge{{1e9, hop}} }
+	for name, c := range map[string]struct {
+		net             Network
+		flows           []Flow
+		ready, received [][]units.Virtual
+	}{
+		"one frame": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 5e6, 10e3}},
+			[][]units.Virtual{spans(5)}, [][]units.Virtual{spans(15)}},
+		"delay adds": {Network{Edges: edge(Hop{8e6, 30 * ms, 0, -1})}, []Flow{{0, spans(0), 0, 10e3}},
+			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
+		"frames wait for each other": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 0, 12), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0, 12)}, [][]units.Virtual{spans(10, 20, 30)}},
+		"a link that has emptied waits for nobody": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 50), 0, 10e3}},
+			[][]units.Virtual{spans(0, 50)}, [][]units.Virtual{spans(10, 60)}},
+		"twice what the link carries": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, every(5*ms, 5), 0, 10e3}},
+			[][]units.Virtual{every(5*ms, 5)}, [][]units.Virtual{spans(10, 20, 30, 40, 50)}},
+		"flows share the worker and the link": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 8e6, 10e3}, {0, spans(1), 4e6, 10e3}},
+			[][]units.Virtual{spans(8), spans(12)}, [][]units.Virtual{spans(18), spans(28)}},
+		"cut 0 does not wait for the worker": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 50e6, 10e3}, {0, spans(1), 0, 10e3}},
+			[][]units.Virtual{spans(50), spans(1)}, [][]units.Virtual{spans(60), spans(11)}},
+		"a burst comes early": {Network{Edges: edge(Hop{8e6, 0, 2e3, -1})}, []Flow{{0, spans(0, 0, 100), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0, 100)}, [][]units.Virtual{spans(8, 18, 108)}},
+		"a frame within the burst is there at once": {Network{Edges: edge(Hop{8e6, 0, 20e3, -1})}, []Flow{{0, spans(0, 0, 0), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0, 0)}, [][]units.Virtual{spans(0, 0, 10)}},
+		"a fast trunk adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(80e6, -1)}}, []Flow{{0, spans(0, 0), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
+		"a trunk as fast as its uplink adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(8e6, -1)}}, []Flow{{0, spans(0, 0), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
+		"a slow trunk is what counts": {Network{edge(link(8e6, 0)), []Hop{link(4e6, -1)}}, []Flow{{0, spans(0, 0), 0, 10e3}},
+			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(20, 40)}},
+		"delays of all hops add": {Network{edge(Hop{8e6, 7 * ms, 0, 0}), []Hop{{8e6, 20 * ms, 0, 1}, {8e6, 3 * ms, 0, -1}}}, []Flow{{0, spans(0), 0, 10e3}},
+			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
+		"two edges share a trunk of half their rate": {
+			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}},
+			[]Flow{{0, spans(0), 0, 10e3}, {1, spans(0), 0, 10e3}},
+			[][]units.Virtual{spans(0), spans(0)}, [][]units.Virtual{spans(20), spans(20)}},
+		"later traffic does not delay earlier": {
+			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}},
+			[]Flow{{0, spans(0), 0, 10e3}, {1, spans(5), 0, 10e3}},
+			// Until 10 ms the trunk got 10 kB of the first and 5 of the second and passed 10 of these 15.
+			[][]units.Virtual{spans(0), spans(5)}, [][]units.Virtual{spans(15), spans(20)}},
+		"a chain of trunks, the second the narrowest": {
+			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 1)}}, []Hop{link(16e6, 1), link(4e6, -1)}},
+			[]Flow{{0, spans(0), 0, 10e3}, {1, spans(100), 0, 10e3}},
+			[][]units.Virtual{spans(0), spans(100)}, [][]units.Virtual{spans(20), spans(120)}},
+		"nothing to send": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, nil, 1, 1}, {0, spans(3), 0, 0}},
+			[][]units.Virtual{{}, spans(3)}, [][]units.Virtual{{}, spans(3)}},
+	} {
+		got, err := Predict(c.net, c.flows)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for f := range c.flows {
+			want := Predicted{c.ready[f], c.received[f]}
+			microsecond := cmp.Comparer(func(a, b units.Virtual) bool { return max(a-b, b-a) <= units.Virtual(time.Microsecond) })
+			if d := cmp.Diff(want, got[f], microsecond); d != "" {
+				t.Errorf("%s, flow %d (-want +got):\n%s", name, f, d)
+			}
+		}
+	}
+}
+
+func TestMedianTransferIsThatOfTheWindow(t *testing.T) {
+	captures := spans(-100, 0, 100, 200, 300)
+	p := Predicted{Ready: captures, Received: spans(-1, 10, 120, 230, 390)} // 99, 10, 20, 30, 90 ms
+	for _, c := range []struct {
+		from, to, want units.Virtual
+		ok             bool
+	}{{0, 1000 * ms, 25 * ms, true}, {0, 300 * ms, 20 * ms, true}, {-1000 * ms, 1000 * ms, 30 * ms, true}, {400 * ms, 1000 * ms, 0, false}} {
+		if got, ok := p.MedianTransfer(captures, c.from, c.to); got != c.want || ok != c.ok {
+			t.Errorf("%v..%v: got %v, %v; want %v, %v", c.from, c.to, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// packets is the same system in small packets, each stored at a hop and forwarded when its last bit has left: an
+// independent way to the fluid's figures, and what a network really does.
+func packets(net Network, flows []Flow, size float64) []Predicted {
+	type packet struct {
+		at          float64
+		flow, frame int
+		last        bool
+		bits        float64
+	}
+	fluid, _ := Predict(net, flows) // for the ready times alone, which have a test of their own
+	out := make([]Predicted, len(flows))
+	queue := make([][]packet, len(net.Edges)+len(net.Trunks)) // what arrives at every hop
+	for f, flow := range flows {
+		out[f] = Predicted{fluid[f].Ready, make([]units.Virtual, len(flow.Captures))}
+		for n := range flow.Captures {
+			bits := 8 * float64(flow.Wire)
+			for sent := 0.0; sent < bits; sent += size {
+				queue[flow.Edge] = append(queue[flow.Edge], packet{out[f].Ready[n].Seconds(), f, n, sent+size >= bits, min(size, bits-sent)})
+			}
+		}
+	}
+	pass := func(hop Hop, arrivals []packet) {
+		slices.SortStableFunc(arrivals, func(a, b packet) int {
+			if a.at < b.at {
+				return -1
+			}
+			if a.at > b.at {
+				return 1
+			}
+			return 0
+		})
+		free := 0.0
+		for _, p := range arrivals {
+			free = max(free, p.at) + p.bits/float64(hop.Rate)
+			p.at = free + hop.Delay.Seconds()
+			if hop.Next >= 0 {
+				queue[len(net.Edges)+hop.Next] = append(queue[len(net.Edges)+hop.Next], p)
+			} else if p.last {
+				out[p.flow].Received[p.frame] = virtual(p.at)
+			}
+		}
+	}
+	for i, e := range net.Edges {
+		pass(e.Uplink, queue[i])
+	}
+	for _, n := range net.trunkOrder() {
+		pass(net.Trunks[n], queue[len(net.Edges)+n])
+	}
+	return out
+}
+
+func randomNetwork(r *rand.Rand) (Network, []Flow) {
+	var net Network
+	for n := range r.IntN(4) {
+		net.Trunks = append(net.Trunks, Hop{units.Rate(5e6 + 40e6*r.Float64()), units.Virtual(r.IntN(20)) * ms, 0, r.IntN(n+1) - 1})
+	}
+	for range 1 + r.IntN(4) {
+		net.Edges = append(net.Edges, NetworkEdge{1e9, Hop{units.Rate(2e6 + 20e6*r.Float64()), units.Virtual(r.IntN(20)) * ms, 0, r.IntN(len(net.Trunks)+1) - 1}})
+	}
+	var flows []Flow
+	for range 1 + r.IntN(6) {
+		f := Flow{Edge: r.IntN(len(net.Edges)), Operations: 20e6 * r.Float64() * float64(r.IntN(2)), Wire: units.Bytes(2e3 + r.IntN(60e3))}
+		period, phase := units.Virtual(50+r.IntN(200))*ms, units.Virtual(r.IntN(50))*ms
+		for n := range 20 {
+			f.Captures = append(f.Captures, phase+period*units.Virtual(n))
+		}
+		flows = append(flows, f)
+	}
+	return net, flows
+}
+
+func TestFluidAgreesWithSmallPackets(t *testing.T) {
+	const size = 8 * 100.0 // bits
+	r := rand.New(rand.NewPCG(11, 12))
+	for n := range 60 {
+		net, flows := randomNetwork(r)
+		got, err := Predict(net, flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A packet is late by its own length at every further hop, and by one of every other flow where it is
+		// overtaken by those that arrive in the same moment.
+		slack := 0.0
+		for _, h := range net.Trunks {
+			slack += size / float64(h.Rate) * float64(len(net.Edges)+2)
+		}
+		want := packets(net, flows, size)
+		for f := range flows {
+			for i := range flows[f].Captures {
+				if diff := math.Abs((got[f].Received[i] - want[f].Received[i]).Seconds()); diff > slack+1e-6 {
+					t.Errorf("network %d, flow %d, frame %d: fluid %v, packets %v; more than %.3f ms apart", n, f, i, got[f].Received[i], want[f].Received[i], 1e3*slack)
+				}
+			}
+		}
+	}
+}
+
+func TestPredictionsAreCausalAndFasterOnFasterLinks(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for n := range 200 {
+		net, flows := randomNetwork(r)
+		slow, err := Predict(net, flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range net.Edges {
+			net.Edges[i].Uplink.Rate *= 1.5
+		}
+		for i := range net.Trunks {
+			net.Trunks[i].Rate *= 1.5
+		}
+		fast, err := Predict(net, flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f, flow := range flows {
+			hop := net.Edges[flow.Edge].Uplink
+			least := hop.Delay
+			for next := hop.Next; next >= 0; next = net.Trunks[next].Next {
+				least += net.Trunks[next].Delay
+			}
+			least += units.Rate(hop.Rate / 1.5).Time(flow.Wire)
+			for i := range flow.Captures {
+				if slow[f].Ready[i] < flow.Captures[i] || slow[f].Transfer(i) < least-10 {
+					t.Errorf("network %d, flow %d, frame %d: ready %v, transfer %v; captured at %v, least transfer %v",
+						n, f, i, slow[f].Ready[i], slow[f].Transfer(i), flow.Captures[i], least)
+				}
+				if fast[f].Received[i] > slow[f].Received[i]+10 {
+					t.Errorf("network %d, flow %d, frame %d: received at %v, with all links faster at %v", n, f, i, slow[f].Received[i], fast[f].Received[i])
+				}
+			}
+		}
+	}
+}
+
+func TestPredictRefusesWhatCannotBe(t *testing.T) {
+	for want, spoil := range map[string]func(*Network, []Flow){
+		"edge 0: compute 0":          func(n *Network, _ []Flow) { n.Edges[0].Compute = 0 },
+		"uplink of edge 0: rate":     func(n *Network, _ []Flow) { n.Edges[0].Uplink.Rate = 0 },
+		"trunk 1: rate":              func(n *Network, _ []Flow) { n.Trunks[1].Rate = units.Rate(math.NaN()) },
+		"delay -0.001":               func(n *Network, _ []Flow) { n.Trunks[1].Delay = -ms },
+		"next 2 is none of the 2":    func(n *Network, _ []Flow) { n.Trunks[1].Next = 2 },
+		"form a circle":              func(n *Network, _ []Flow) { n.Trunks[1].Next = 0 },
+		"flow 0: there is no edge 4": func(_ *Network, f []Flow) { f[0].Edge = 4 },
+		"-1 FLOP":                    func(_ *Network, f []Flow) { f[0].Operations = -1 },
+		"-9 bytes":                   func(_ *Network, f []Flow) { f[0].Wire = -9 },
+		"not in ascending order":     func(_ *Network, f []Flow) { f[0].Captures = spans(2, 1) },
+	} {
+		net := Network{[]NetworkEdge{{1e9, link(8e6, 0)}}, []Hop{link(8e6, 1), link(8e6, -1)}}
+		flows := []Flow{{0, spans(0), 1, 1}}
+		spoil(&net, flows)
+		_, err := Predict(net, flows)
+		if !errors.Is(err, ErrNetwork) || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("got error %v, want one that says %q", err, want)
+		}
+	}
+}
