@@ -24,9 +24,22 @@ const setUpTime = 5 * time.Minute
 // the shaper's burst and TCP's slow start, in units of the queue's length.
 const probeTime = 400 * time.Millisecond
 
-// probePeriods is for how many quota periods an edge's CPU is probed: the one that may be cut short at
-// either end then weighs little.
-const probePeriods = 20
+const (
+	// probePeriods is for how many quota periods an edge's CPU is probed at least: the one that may be cut
+	// short at either end then weighs little.
+	probePeriods = 20
+	// probeCPU is the CPU time a probe should be granted: a thread may overdraw its quota by a timer tick of
+	// the kernel, 4 ms, before it is held back.
+	probeCPU = 150 * time.Millisecond
+	// longestProbe bounds the probe of an edge with a very small quota.
+	longestProbe = 3 * time.Second
+)
+
+// probeTimeOf is for how long (wall) a node's CPU is probed.
+func probeTimeOf(cpu emulator.CPU) time.Duration {
+	granted := time.Duration(float64(probeCPU) / cpu.Cores)
+	return max(probePeriods*cpu.Period, min(granted, longestProbe))
+}
 
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
 // every node its quota and probes every loaded uplink.
@@ -156,7 +169,7 @@ func (t *testbed) probeCompute(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, n := range computing {
 		group.Go(func() error {
-			result, err := t.conns[n.Name].ProbeCompute(ctx, replay.ComputeProbe{Duration: int64(probePeriods * n.CPU.Period)})
+			result, err := t.conns[n.Name].ProbeCompute(ctx, replay.ComputeProbe{Duration: int64(probeTimeOf(*n.CPU))})
 			if err != nil {
 				return fmt.Errorf("probe the CPU of %s: %w", n.Name, err)
 			}
