@@ -128,6 +128,9 @@ func (c *cloud) accept(l *net.TCPListener) {
 func (c *cloud) serve(conn *net.TCPConn) error {
 	release := untilDone(c.ctx, conn)
 	h, err := readHeader(conn)
+	if err == nil {
+		err = checkCongestion(conn, c.setup.Congestion)
+	}
 	if err != nil {
 		release()
 		return errors.Join(err, conn.Close())

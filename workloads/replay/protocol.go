@@ -33,7 +33,7 @@ type Setup struct {
 	Threads int `json:"threads,omitempty"`
 	// Nice is the nice value of the compute threads.
 	Nice int `json:"nice,omitempty"`
-	// Congestion is the TCP congestion control of every connection; empty leaves the namespace's.
+	// Congestion is the TCP congestion control every connection must have; empty leaves the namespace's.
 	Congestion string `json:"congestion,omitempty"`
 	// Log is the path of the node's record log, made anew.
 	Log string `json:"log"`

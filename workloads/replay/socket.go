@@ -21,7 +21,11 @@ func dial(ctx context.Context, address, congestion string) (*net.TCPConn, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cloud: %w", err)
 	}
-	return c.(*net.TCPConn), nil
+	conn := c.(*net.TCPConn)
+	if err := checkCongestion(conn, congestion); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to the cloud: %w", err), conn.Close())
+	}
+	return conn, nil
 }
 
 // listen opens the cloud's listening socket; connections inherit its congestion control.
@@ -34,21 +38,52 @@ func listen(ctx context.Context, address, congestion string) (*net.TCPListener, 
 	return l.(*net.TCPListener), nil
 }
 
-// withCongestion sets a socket's congestion control before it is used; "" leaves the namespace's.
+// withCongestion sets a socket's congestion control before it is used; "" leaves the namespace's. A node
+// without CAP_NET_ADMIN, as in a container, may choose only among those its host allows to everybody: then the
+// routes of its namespace must have it, which checkCongestion looks at once the socket is connected.
 func withCongestion(name string) func(network, address string, raw syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		if name == "" {
 			return nil
 		}
-		var failed error
-		err := raw.Control(func(fd uintptr) {
-			failed = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+		err := control(raw, func(fd int) error {
+			return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
 		})
-		if err := errors.Join(err, failed); err != nil {
+		if err != nil && !errors.Is(err, unix.EPERM) {
 			return fmt.Errorf("congestion control %q (load its module with modprobe tcp_%s): %w", name, name, err)
 		}
 		return nil
 	}
+}
+
+// checkCongestion compares a connection's congestion control with the plan; "" is any.
+func checkCongestion(c *net.TCPConn, name string) error {
+	if name == "" {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var is string
+	err = control(raw, func(fd int) (err error) {
+		is, err = unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if is != name {
+		return fmt.Errorf("congestion control is %q, planned %q: this node may not set it and its route does not", is, name)
+	}
+	return nil
+}
+
+// control calls f with a socket's descriptor.
+func control(raw syscall.RawConn, f func(fd int) error) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) { failed = f(int(fd)) })
+	return errors.Join(err, failed)
 }
 
 // detach takes a connection's socket away from Go's poller: the returned descriptor is non-blocking, the caller's to close.
@@ -57,11 +92,12 @@ func detach(c *net.TCPConn) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("take over a connection: %w", err)
 	}
-	fd, failed := -1, error(nil)
-	err = raw.Control(func(old uintptr) {
-		fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	fd := -1
+	err = control(raw, func(old int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0)
+		return err
 	})
-	if err := errors.Join(err, failed, c.Close()); err != nil {
+	if err := errors.Join(err, c.Close()); err != nil {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
@@ -77,11 +113,10 @@ func boundUnsent(c *net.TCPConn) error {
 	if err != nil {
 		return fmt.Errorf("bound a socket's buffer: %w", err)
 	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bulkChunk)
+	err = control(raw, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bulkChunk)
 	})
-	if err := errors.Join(err, failed); err != nil {
+	if err != nil {
 		return fmt.Errorf("bound a socket's buffer: %w", err)
 	}
 	return nil
