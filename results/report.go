@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 )
 
 //go:embed report.html.tmpl
@@ -37,12 +36,10 @@ func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	view := page{Summary: s, ShownTasks: s.Tasks, ShownEdges: s.Edges}
-	if len(s.Tasks) > mostReportRows {
-		view.ShownTasks = slices.SortedStableFunc(slices.Values(s.Tasks), worstFirst)[:mostReportRows]
-	}
-	if len(s.Edges) > mostReportRows {
-		view.ShownEdges = slices.SortedStableFunc(slices.Values(s.Edges), busiestFirst)[:mostReportRows]
+	view := page{
+		Summary:    s,
+		ShownTasks: worst(s.Tasks, mostReportRows, worstFirst),
+		ShownEdges: worst(s.Edges, mostReportRows, busiestFirst),
 	}
 	for _, c := range s.Fidelity.Checks {
 		if c.OK {

@@ -118,12 +118,17 @@ func (t *tally) merge(o *tally) {
 	t.endToEnd = append(t.endToEnd, o.endToEnd...)
 }
 
-func (t *tally) frames() int { return t.onTime + t.late + t.lost }
+func (t *tally) counts() Counts {
+	c := Counts{Frames: t.onTime + t.late + t.lost, OnTime: t.onTime, Late: t.late, Lost: t.lost}
+	low, high := interval(c.OnTime, c.Frames)
+	c.OnTimeLow, c.OnTimeHigh = Figure(low), Figure(high)
+	return c
+}
 
 func (t *tally) summary(task TaskRecord, rule Rule) TaskSummary {
 	s := TaskSummary{
 		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(),
-		Frames: t.frames(), OnTime: t.onTime, Late: t.late, Lost: t.lost,
+		Counts:   t.counts(),
 		Transfer: distribution(t.transfer), EndToEnd: distribution(t.endToEnd),
 	}
 	if d, ok := rule.Deadlines[task.Task]; ok {
@@ -132,22 +137,17 @@ func (t *tally) summary(task TaskRecord, rule Rule) TaskSummary {
 	if task.Predicted > 0 {
 		s.Predicted = Figure(task.Predicted.Seconds())
 	}
-	low, high := interval(s.OnTime, s.Frames)
-	s.OnTimeLow, s.OnTimeHigh = Figure(low), Figure(high)
-	s.Verdict, s.Decided = keeps(s.OnTime, s.Frames, low, high, rule.Quantile)
+	s.Verdict, s.Decided = s.keeps(rule.Quantile)
 	return s
 }
 
 func (t *tally) qos(rule Rule) QoS {
-	low, high := interval(t.onTime, t.frames())
 	d := distribution(t.transfer)
 	if rule.On == EndToEnd {
 		d = distribution(t.endToEnd)
 	}
 	return QoS{
-		Quantile: Figure(rule.Quantile), On: rule.On,
-		Frames: t.frames(), OnTime: t.onTime, Late: t.late, Lost: t.lost,
-		OnTimeLow: Figure(low), OnTimeHigh: Figure(high),
+		Quantile: Figure(rule.Quantile), On: rule.On, Counts: t.counts(),
 		P50: d.P50, P95: d.P95, P99: d.P99, Max: d.Max,
 	}
 }

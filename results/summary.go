@@ -49,18 +49,23 @@ type Summary struct {
 type QoS struct {
 	Quantile Figure `json:"quantile"`
 	On       string `json:"on"`
-	Frames   int    `json:"frames"`
-	OnTime   int    `json:"on_time"`
-	Late     int    `json:"late"`
-	Lost     int    `json:"lost"`
-	// OnTimeLow and OnTimeHigh bound the share of frames on time at 95 % (Clopper–Pearson).
-	OnTimeLow  Figure `json:"on_time_low"`
-	OnTimeHigh Figure `json:"on_time_high"`
+	Counts
 	// The latency the rule is about (On), of the frames that arrived.
 	P50 Figure `json:"p50_s"`
 	P95 Figure `json:"p95_s"`
 	P99 Figure `json:"p99_s"`
 	Max Figure `json:"max_s"`
+}
+
+// Counts says what became of frames. In JSON its fields stand among those of the object it is part of.
+type Counts struct {
+	Frames int `json:"frames"`
+	OnTime int `json:"on_time"`
+	Late   int `json:"late"`
+	Lost   int `json:"lost"`
+	// OnTimeLow and OnTimeHigh bound the share of frames on time at 95 % (Clopper–Pearson).
+	OnTimeLow  Figure `json:"on_time_low"`
+	OnTimeHigh Figure `json:"on_time_high"`
 }
 
 // Schedule is what was tried: how many of the workload's tasks were deployed, and an upper bound of how
@@ -83,18 +88,13 @@ type Distribution struct {
 
 // TaskSummary is one deployed task at one edge.
 type TaskSummary struct {
-	Task       string       `json:"task"`
-	Edge       string       `json:"edge"`
-	Cut        int          `json:"k"`
-	Deadline   Figure       `json:"deadline_s"`
-	Frames     int          `json:"frames"`
-	OnTime     int          `json:"on_time"`
-	Late       int          `json:"late"`
-	Lost       int          `json:"lost"`
-	OnTimeLow  Figure       `json:"on_time_low"`
-	OnTimeHigh Figure       `json:"on_time_high"`
-	Transfer   Distribution `json:"transfer_s"`
-	EndToEnd   Distribution `json:"end_to_end_s"`
+	Task     string `json:"task"`
+	Edge     string `json:"edge"`
+	Cut      int    `json:"k"`
+	Deadline Figure `json:"deadline_s"`
+	Counts
+	Transfer Distribution `json:"transfer_s"`
+	EndToEnd Distribution `json:"end_to_end_s"`
 	// Predicted is the transfer latency the schedule should show.
 	Predicted Figure `json:"predicted_transfer_s"`
 	// Decided is false where the 95 % interval of the share on time contains the quantile: the run was

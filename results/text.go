@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -78,12 +77,7 @@ func (p printer) tasks(s Summary) {
 	if len(s.Tasks) == 0 {
 		return
 	}
-	shown := s.Tasks
-	if len(shown) > mostRows {
-		shown = slices.Clone(shown)
-		slices.SortStableFunc(shown, worstFirst)
-		shown = shown[:mostRows]
-	}
+	shown := worst(s.Tasks, mostRows, worstFirst)
 	t := table{head: []string{"TASK", "EDGE", "K", "PREDICTED", "P50", "P99", "DEADLINE", "ON TIME", ""}, left: 2}
 	for _, x := range shown {
 		tone, mark := taskTone(x)
@@ -130,12 +124,7 @@ func (p printer) edges(s Summary) {
 	if len(s.Edges) == 0 {
 		return
 	}
-	shown := s.Edges
-	if len(shown) > mostRows {
-		shown = slices.Clone(shown)
-		slices.SortStableFunc(shown, busiestFirst)
-		shown = shown[:mostRows]
-	}
+	shown := worst(s.Edges, mostRows, busiestFirst)
 	t := table{head: []string{"EDGE", "UPLINK", "CARRIED", "UTIL", "DROPS", "QUEUE P99", "GFLOPS", "USED", "CORES"}, left: 1}
 	for _, e := range shown {
 		drops := plain

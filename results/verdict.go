@@ -12,15 +12,15 @@ import (
 
 // keeps judges a task at an edge: kept when at least the quantile of its frames was on time. The verdict
 // is decided where the interval of the share lies wholly on its side of the quantile.
-func keeps(onTime, frames int, low, high, quantile float64) (verdict string, decided bool) {
+func (c Counts) keeps(quantile float64) (verdict string, decided bool) {
 	switch {
-	case frames == 0:
+	case c.Frames == 0:
 		return Invalid, false
 	// Rounding may put quantile·frames a little above the whole number it is.
-	case float64(onTime) >= quantile*float64(frames)-1e-9:
-		return Kept, low >= quantile
+	case float64(c.OnTime) >= quantile*float64(c.Frames)-1e-9:
+		return Kept, float64(c.OnTimeLow) >= quantile
 	}
-	return Violated, high < quantile
+	return Violated, float64(c.OnTimeHigh) < quantile
 }
 
 // judge gives the verdict of a run and a sentence that says why.
@@ -146,4 +146,13 @@ func listed[T any](items []T, name func(T) string) string {
 		text += fmt.Sprintf("; and %d more", more)
 	}
 	return text
+}
+
+// worst is the first rows of an order when there are too many to show, and all rows as they are
+// otherwise.
+func worst[T any](rows []T, most int, order func(a, b T) int) []T {
+	if len(rows) <= most {
+		return rows
+	}
+	return slices.SortedStableFunc(slices.Values(rows), order)[:most]
 }

@@ -75,6 +75,7 @@ func random(r *rand.Rand, edges, tasks int) Instance {
 	for i := range edges {
 		inst.Edges = append(inst.Edges, Edge{fmt.Sprintf("e%d", i), 290, units.Rate(10 + 990*r.Float64()), r.IntN(len(inst.Trunks)+1) - 1})
 	}
+	size := []float64{0.1, 0.3, 1}[r.IntN(3)] // from a few tasks that fit to most
 	for j := range tasks {
 		layers := 1 + r.IntN(4)
 		ratio, ops := []float64{1}, []float64{0}
@@ -84,7 +85,7 @@ func random(r *rand.Rand, edges, tasks int) Instance {
 		}
 		task := Task{Name: fmt.Sprintf("task%d", j)}
 		for n, i := range r.Perm(edges)[:1+r.IntN(edges)] {
-			d := 3 + 27*r.Float64()
+			d := size * (3 + 27*r.Float64())
 			task.At = append(task.At, Place{Edge: i, Input: d})
 			for k := range ratio {
 				rate := units.Rate(8 * d * ratio[k] / 0.2)

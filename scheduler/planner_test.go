@@ -227,7 +227,7 @@ func TestNoPlannerDeploysMoreThanTheOptimum(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	sum, best := 0, 0
 	for n := range 60 {
-		inst := random(r, 1+r.IntN(3), 1+r.IntN(6))
+		inst := random(r, 1+r.IntN(3), 4+r.IntN(5))
 		opt := optimum(inst)
 		for _, name := range []string{"layer", "fixed:1", "fixed:2", "edge"} {
 			if got := deployed(plan(t, name, inst)); got > opt {
@@ -238,7 +238,7 @@ func TestNoPlannerDeploysMoreThanTheOptimum(t *testing.T) {
 		}
 		best += opt
 	}
-	// Measured for this generator: 97 %. Far below that, the algorithm would be another.
+	// With this generator and seed it is 210 of 214. Far below that, the algorithm would be another.
 	if float64(sum) < 0.9*float64(best) {
 		t.Errorf("layer deploys %d of the optimum's %d on all instances together, want at least nine tenths", sum, best)
 	}
