@@ -20,6 +20,8 @@ type Input struct {
 	Runtime    string
 	Dilation   units.Dilation
 	Started    time.Time
+	// CloudVirtual says that the cloud had a compute budget.
+	CloudVirtual bool
 	// Wall is the wall time of the whole run. The window's length is Rule.Window.
 	Wall     time.Duration
 	Rule     Rule
@@ -49,7 +51,7 @@ func Summarise(in Input) Summary {
 	s := Summary{
 		Schema: Schema, Run: in.Run, Experiment: in.Experiment, Seed: in.Seed, Runtime: in.Runtime,
 		Dilation: Figure(in.Dilation), Started: in.Started,
-		VirtualSeconds: Figure(in.Rule.Window.Seconds()), WallSeconds: Figure(in.Wall.Seconds()),
+		VirtualSeconds: Figure(in.Rule.Window.Seconds()), WallSeconds: Figure(in.Wall.Seconds()), CloudVirtual: in.CloudVirtual,
 		Schedule: in.Schedule,
 		Tasks:    make([]TaskSummary, 0, len(in.Tasks)),
 		Edges:    append([]EdgeSummary{}, in.Edges...),

@@ -33,7 +33,10 @@ type Summary struct {
 	Started        time.Time `json:"started"`
 	VirtualSeconds Figure    `json:"virtual_seconds"`
 	WallSeconds    Figure    `json:"wall_seconds"`
-	Verdict        string    `json:"verdict"`
+	// CloudVirtual says that the cloud had a compute budget. Without one it used what the host had left, and
+	// tail and end-to-end times are not virtual.
+	CloudVirtual bool   `json:"cloud_virtual"`
+	Verdict      string `json:"verdict"`
 	// Reason says in a sentence why, naming the tasks and uplinks that fail.
 	Reason   string        `json:"reason"`
 	QoS      QoS           `json:"qos"`

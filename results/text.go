@@ -62,8 +62,14 @@ func (p printer) header(s Summary) {
 		s.Run, s.Runtime, number(s.Dilation), timeText(s.VirtualSeconds), timeText(s.WallSeconds), s.Seed)
 	p.wrap(what, 0)
 	p.wrap(scheduleText(s.Schedule), 0)
+	if !s.CloudVirtual {
+		p.wrap(notVirtual, 0)
+	}
 	p.line("")
 }
+
+// notVirtual marks the times of a cloud without a budget.
+const notVirtual = "the cloud had what the host had left: tail and end-to-end times are not virtual"
 
 func scheduleText(s Schedule) string {
 	text := fmt.Sprintf("schedule %s · %d of %s deployed", s.Algorithm, s.Deployed, counted(s.Tasks, "task"))

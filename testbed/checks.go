@@ -14,6 +14,7 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	p := t.plan
 	due := len(r.frames)
 	checks := []fidelity.Check{fidelity.Complete("run", due-r.missing, due)}
+	checks = append(checks, fidelity.Faults("run", t.heard.survived()))
 	checks = append(checks, t.linkChecks()...)
 	checks = append(checks, t.cpuProbes()...)
 	checks = append(checks, p.cpuChecks(r)...)

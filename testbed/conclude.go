@@ -44,11 +44,10 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	}
 	t.options.Progress.Phase(Verdict, "")
 	summary, err := p.conclude(t.dir, t.timeline, records, checks)
-	// A node that died is the reason of whatever it could not finish.
 	if replayErr != nil {
-		return summary, errors.Join(replayErr, err)
+		finishErr = nil // whatever ended the replay is also why nodes could not finish
 	}
-	return summary, errors.Join(finishErr, err)
+	return summary, errors.Join(replayErr, finishErr, err)
 }
 
 // finish has every node complete its log. Those that are gone have left what they wrote.
@@ -80,7 +79,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Repo
 	results.MeasureEdges(edges, r.samples, p.Dilation, p.Duration)
 	summary := results.Summarise(results.Input{
 		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime,
-		Dilation: p.Dilation, Started: p.Started, Wall: time.Duration(clock.Now() - t.Start),
+		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: time.Duration(clock.Now() - t.Start),
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations,
 	})

@@ -72,11 +72,9 @@ func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summar
 	if err := t.warmUp(ctx); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	replayErr := t.replay(ctx)
 	// What was measured is kept, whatever ended the replay.
-	summary, err = t.conclude(ctx, replayErr)
-	if err = errors.Join(interrupted(ctx, replayErr), err); err != nil {
-		return summary, err
+	if summary, err = t.conclude(ctx, t.replay(ctx)); err != nil {
+		return summary, interrupted(ctx, err)
 	}
 	if o.Keep {
 		o.Progress.Note(fmt.Sprintf("the testbed of run %s stays up until Ctrl-C", plan.Run))

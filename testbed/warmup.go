@@ -20,8 +20,7 @@ import (
 // needs, and there so that a node that hangs is an error.
 const setUpTime = 5 * time.Minute
 
-// probeTime is how long (wall) an uplink is filled to measure its rate, and probeSkip what passes first:
-// the shaper's burst and TCP's slow start, in units of the queue's length.
+// probeTime is how long (wall) an uplink is measured while it is filled: 30 packets at 1 Mb/s.
 const probeTime = 400 * time.Millisecond
 
 const (
@@ -140,25 +139,32 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 
 // probeLinks measures the rate of every uplink that streams or flows will use, one after the other, so that
 // what the host can do for one of them is known.
-func (t *testbed) probeLinks(ctx context.Context) error {
+func (t *testbed) probeLinks(ctx context.Context) (err error) {
 	t.probed = map[string]units.Rate{}
 	names := t.plan.loadedEdges()
 	for i, name := range names {
-		l, ok := t.plan.Network.Link(uplink(name))
-		if !ok {
-			return fmt.Errorf("the plan has no link %s", uplink(name))
+		if t.probed[uplink(name)], err = t.probeLink(ctx, name, probeTime); err != nil {
+			return err
 		}
-		// The queue must have filled once before the measurement: only then is the link never idle in it.
-		skip := l.Egress.Burst + l.Egress.Limit
-		fill := time.Duration(float64(skip) / float64(l.Egress.BytesPerSecond) * float64(time.Second))
-		result, err := t.conns[name].Probe(ctx, replay.Probe{Duration: int64(fill + probeTime), Skip: skip})
-		if err != nil {
-			return fmt.Errorf("probe %s: %w", l.Name, err)
-		}
-		t.probed[l.Name] = result.Goodput()
 		t.options.Progress.Step(float64(i+1) / float64(len(names)))
 	}
 	return nil
+}
+
+// probeLink measures the goodput (wall) of an edge's uplink in a bulk transfer, for the given time after the
+// queue has filled once: only then is the link never idle.
+func (t *testbed) probeLink(ctx context.Context, edge string, measured time.Duration) (units.Rate, error) {
+	l, ok := t.plan.Network.Link(uplink(edge))
+	if !ok {
+		return 0, fmt.Errorf("the plan has no link %s", uplink(edge))
+	}
+	skip := l.Egress.Burst + l.Egress.Limit
+	fill := time.Duration(float64(skip) / float64(l.Egress.BytesPerSecond) * float64(time.Second))
+	result, err := t.conns[edge].Probe(ctx, replay.Probe{Duration: int64(fill + measured), Skip: skip})
+	if err != nil {
+		return 0, fmt.Errorf("probe %s: %w", l.Name, err)
+	}
+	return result.Goodput(), nil
 }
 
 // probeCompute has all edges compute at once, each under its quota: what they get together is what they

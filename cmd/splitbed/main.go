@@ -35,7 +35,7 @@ func main() {
 }
 
 func newApp() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:    "splitbed",
 		Usage:   "check the schedule of split deep learning at the edge on an emulated network",
 		Version: version,
@@ -53,15 +53,29 @@ func newApp() *cli.App {
 		HideHelpCommand: true,
 		// Errors reach main, which alone chooses the exit code.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return &testbed.InputError{Err: err}
-		},
+		OnUsageError:   usageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return &testbed.InputError{Err: fmt.Errorf("no command %q; `splitbed --help` lists the commands", c.Args().First())}
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+	refuseUnknownOptions(app.Commands)
+	return app
+}
+
+// usageError is what becomes of an option the command does not have: an input error in one line.
+func usageError(c *cli.Context, err error, _ bool) error {
+	return &testbed.InputError{Err: fmt.Errorf("%w; `%s --help` lists the options", err, c.Command.FullName())}
+}
+
+// refuseUnknownOptions gives every command the same handling of options; urfave/cli does not hand it down.
+func refuseUnknownOptions(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		refuseUnknownOptions(c.Subcommands)
 	}
 }
 

@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -137,6 +138,16 @@ func Complete(subject string, recorded, due int) Check {
 	}
 	if c.OK = recorded >= due; !c.OK {
 		c.Advice = fmt.Sprintf("%d of %d frames due at %s were never recorded: the run ended early", due-recorded, due, subject)
+	}
+	return c
+}
+
+// Faults is the check that nothing went wrong in the nodes which they outlived, such as a lost
+// connection: value is the number of such faults.
+func Faults(subject string, faults []error) Check {
+	c := Check{Name: "faults", Subject: subject, Value: float64(len(faults)), OK: len(faults) == 0}
+	if !c.OK {
+		c.Advice = "frames are missing for a reason of the testbed's own: " + errors.Join(faults...).Error()
 	}
 	return c
 }
