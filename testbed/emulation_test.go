@@ -160,7 +160,8 @@ func TestABlockedSenderIsLate(t *testing.T) {
 	if load := send * 35; load < 1.5 || load > 2.5 {
 		t.Fatalf("the load is %.2g times what the uplink carries: the test wants about 2", load)
 	}
-	// In the fluid model the link is never idle: a frame is through one sending time after the one before.
+	// In the fluid model the link is never idle: a frame is through one sending time after the one before. The first
+	// frames are left out, until TCP has found the link's rate by losing packets.
 	through, last := 0.0, 0.0
 	var latencies []float64
 	for n, f := range gate {
@@ -169,7 +170,7 @@ func TestABlockedSenderIsLate(t *testing.T) {
 			break // the rest was still waiting when the run ended, and is lost
 		}
 		through = max(through, f.Ready) + send
-		if want := through - f.Ready; math.Abs(latency/want-1) > 0.05 {
+		if want := through - f.Ready; n >= 5 && math.Abs(latency/want-1) > 0.05 {
 			t.Errorf("frame %d took %.3g s, the fluid model says %.3g s", n, latency, want)
 		}
 		latencies, last = append(latencies, latency), latency
