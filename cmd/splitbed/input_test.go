@@ -98,7 +98,7 @@ func TestAScheduleThatExceedsAnUplinkIsRefusedUnlessAllowed(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	schedule := filepath.Join(fast.Dir, "run", "schedule.json")
-	slow := strings.Replace(goodExperiment, "20Mbps}}\n    - {name: gw-b", "400kbit}}\n    - {name: gw-b", 1)
+	slow := strings.Replace(goodExperiment, "20Mbps}}\n    - {name: gw-b", "400kbit, queue: 200ms}}\n    - {name: gw-b", 1)
 
 	refused := command(t, t.TempDir(), "run", "--schedule", schedule, "slow.yaml")
 	write(t, filepath.Join(refused.Dir, "slow.yaml"), slow)
