@@ -42,9 +42,13 @@ func TestGoodputOfUplinksInBothRuntimes(t *testing.T) {
 			bed := standing(t, e)
 			for edge, rate := range map[string]units.Rate{"slow": 1e6, "middle": 10e6, "fast": 100e6} {
 				want := float64(rate) * shape.GoodputShare
+				l, ok := bed.plan.Network.Link(uplink(edge))
+				if !ok {
+					t.Fatalf("the plan has no uplink of %s", edge)
+				}
 				var errs []float64
 				for range attempts {
-					got, err := bed.probeLink(t.Context(), edge, 2*time.Second)
+					got, err := bed.probeLink(t.Context(), edge, l, 2*time.Second)
 					if err != nil {
 						t.Fatal(err)
 					}

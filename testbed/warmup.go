@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/replay"
@@ -20,8 +22,9 @@ import (
 // needs, and there so that a node that hangs is an error.
 const setUpTime = 5 * time.Minute
 
-// probeTime is how long (wall) an uplink is measured while it is filled: 30 packets at 1 Mb/s.
-const probeTime = 400 * time.Millisecond
+// probeTogether is the sum of rates (wall) of the uplinks that are probed at a time. Slow links need long
+// probes and little of the host, fast ones the opposite.
+const probeTogether = units.Rate(200e6)
 
 const (
 	// probePeriods is for how many quota periods an edge's CPU is probed at least: the one that may be cut
@@ -137,27 +140,41 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
 }
 
-// probeLinks measures the rate of every uplink that streams or flows will use, one after the other, so that
-// what the host can do for one of them is known.
-func (t *testbed) probeLinks(ctx context.Context) (err error) {
-	t.probed = map[string]units.Rate{}
+// probeLinks measures the rate of every uplink that streams or flows will use.
+func (t *testbed) probeLinks(ctx context.Context) error {
 	names := t.plan.loadedEdges()
+	goodputs := make([]units.Rate, len(names))
+	room := semaphore.NewWeighted(int64(probeTogether))
+	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
-		if t.probed[uplink(name)], err = t.probeLink(ctx, name, probeTime); err != nil {
+		group.Go(func() error {
+			l, ok := t.plan.Network.Link(uplink(name))
+			if !ok {
+				return fmt.Errorf("the plan has no link %s", uplink(name))
+			}
+			share := int64(min(l.Egress.Rate(), probeTogether))
+			if err := room.Acquire(ctx, share); err != nil {
+				return err
+			}
+			defer room.Release(share)
+			var err error
+			goodputs[i], err = t.probeLink(ctx, name, l, fidelity.MeasuringTime(l.Egress.Rate()))
 			return err
-		}
-		t.options.Progress.Step(float64(i+1) / float64(len(names)))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return cause(ctx, err)
+	}
+	t.probed = map[string]units.Rate{}
+	for i, name := range names {
+		t.probed[uplink(name)] = goodputs[i]
 	}
 	return nil
 }
 
 // probeLink measures the goodput (wall) of an edge's uplink in a bulk transfer, for the given time after the
 // queue has filled once: only then is the link never idle.
-func (t *testbed) probeLink(ctx context.Context, edge string, measured time.Duration) (units.Rate, error) {
-	l, ok := t.plan.Network.Link(uplink(edge))
-	if !ok {
-		return 0, fmt.Errorf("the plan has no link %s", uplink(edge))
-	}
+func (t *testbed) probeLink(ctx context.Context, edge string, l link.Link, measured time.Duration) (units.Rate, error) {
 	skip := l.Egress.Burst + l.Egress.Limit
 	fill := time.Duration(float64(skip) / float64(l.Egress.BytesPerSecond) * float64(time.Second))
 	result, err := t.conns[edge].Probe(ctx, replay.Probe{Duration: int64(fill + measured), Skip: skip})

@@ -14,13 +14,23 @@ type LinkPoint struct {
 	Drops   int64 // cumulative packets
 }
 
-// MinBacklogged is the wall time a link must have been backlogged in for its rate to be known from
-// the traffic of the run itself: at 10 ms a sample, a tenth of its readings' ±1 packet at 10 Mb/s.
-const MinBacklogged = 200 * time.Millisecond
+const (
+	// minMeasured is the least wall time over which a rate is measured: shorter ones are at the mercy of a
+	// single late reading.
+	minMeasured = 400 * time.Millisecond
+	// minPackets is the least number of full packets: a reading is off by up to one at either end.
+	minPackets = 60
+)
+
+// MeasuringTime is how long (wall) a busy link must be watched for its rate to be known to a few percent.
+func MeasuringTime(planned units.Rate) time.Duration {
+	const packetBits = 8 * 1514
+	return max(minMeasured, time.Duration(minPackets*packetBits/float64(planned)*float64(time.Second)))
+}
 
 // BackloggedRate is the rate (wall) of a link in the spans between two readings in which its queue
 // cannot have run empty: the backlog at the start of the span was more than the planned rate drains in it.
-// ok is false where these spans add up to less than [MinBacklogged].
+// ok is false where these spans add up to less than [MeasuringTime].
 func BackloggedRate(planned units.Rate, points []LinkPoint) (rate units.Rate, ok bool) {
 	var bytes int64
 	var span time.Duration
@@ -33,7 +43,7 @@ func BackloggedRate(planned units.Rate, points []LinkPoint) (rate units.Rate, ok
 		bytes += b.Bytes - a.Bytes
 		span += dt
 	}
-	if span < MinBacklogged {
+	if span < MeasuringTime(planned) {
 		return 0, false
 	}
 	return units.Rate(float64(bytes) * 8 / span.Seconds()), true
