@@ -3,7 +3,7 @@ package emulator
 import (
 	"context"
 
-	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/emulator/object"
 )
@@ -17,7 +17,7 @@ type (
 // Remove removes an object that a run has journalled, also when the run is long dead; one that does not exist is no error.
 func Remove(ctx context.Context, o Object) error {
 	if o.Kind == object.NetNS {
-		return link.RemoveNS(o.Name)
+		return netns.Remove(o.Name)
 	}
 	return node.Remove(ctx, o)
 }
@@ -25,7 +25,7 @@ func Remove(ctx context.Context, o Object) error {
 // Exists tells whether an object that a run has journalled is there.
 func Exists(ctx context.Context, o Object) (bool, error) {
 	if o.Kind == object.NetNS {
-		return link.ExistsNS(o.Name)
+		return netns.Exists(o.Name)
 	}
 	return node.Exists(ctx, o)
 }

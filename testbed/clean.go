@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/splitbed/splitbed/emulator"
-	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/emulator/object"
 )
 
@@ -41,7 +40,7 @@ func Clean(ctx context.Context, dryRun bool) (Cleaned, error) {
 		}
 		failed := false
 		for _, o := range slices.Backward(j.objects) {
-			exists, err := node.Exists(ctx, o)
+			exists, err := emulator.Exists(ctx, o)
 			if err == nil && !exists {
 				continue
 			}

@@ -2,36 +2,17 @@ package testbed
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/results"
 )
 
 // nodeBinary is the splitbed command that becomes the nodes of the tests' testbeds.
 var nodeBinary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "splitbed-testbed-*")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	nodeBinary = filepath.Join(dir, "splitbed")
-	build := exec.Command("go", "build", "-o", nodeBinary, "github.com/splitbed/splitbed/cmd/splitbed")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	code := 1
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "go build:", err)
-	} else {
-		code = m.Run()
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testutil.MainWithBinary(m, &nodeBinary) }
 
 // attempts is how often a test repeats a run that calls itself invalid: other work on this host may be too
 // much for one of them, which is what the verdict is for, but not for all.

@@ -55,7 +55,7 @@ func (s *sampler) run(ctx context.Context) error {
 	go func() {
 		// The goroutine ends locked, so that no other work inherits the thread's priority.
 		runtime.LockOSThread()
-		_ = clock.RealTime() // without it the sampler's lateness shows in its own check
+		clock.RealTime() // without it the sampler's lateness shows in its own check
 		done <- s.loop(ctx)
 	}()
 	return <-done

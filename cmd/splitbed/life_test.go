@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,12 @@ func signalIn(t *testing.T, state, phase string, signal syscall.Signal, args ...
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "run")
 	cmd := command(t, state, append([]string{"run", "--out", out}, append(args, "smoke")...)...)
+	return during(t, cmd, phase, func() { cmd.Process.Signal(signal) }), out
+}
+
+// during runs a run to its end and calls f when a phase begins.
+func during(t *testing.T, cmd *exec.Cmd, phase string, f func()) result {
+	t.Helper()
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	stderr, err := cmd.StderrPipe()
@@ -44,14 +51,14 @@ func signalIn(t *testing.T, state, phase string, signal syscall.Signal, args ...
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
 		if name, _, _ := strings.Cut(lines.Text(), ":"); name == phase {
-			cmd.Process.Signal(signal)
+			f()
 		}
 	}
 	cmd.Wait()
 	if !strings.Contains("\n"+said.String(), "\n"+phase) {
 		t.Fatalf("the run never came to phase %q:\n%s", phase, said.String())
 	}
-	return result{cmd.ProcessState.ExitCode(), stdout.String(), said.String()}, out
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), said.String()}
 }
 
 // bystanders makes a namespace, a bridge and a container that look like a run's but are not, and fails
@@ -168,25 +175,15 @@ func TestCleanLeavesALivingRunAlone(t *testing.T) {
 	testutil.NeedsRoot(t)
 	testutil.NeedsEngine(t)
 	state := t.TempDir()
-	out := filepath.Join(t.TempDir(), "run")
-	cmd := command(t, state, "run", "--out", out, "smoke")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "replay") {
-			text, err := command(t, state, "clean", "--json").Output()
-			if err != nil || !strings.Contains(string(text), `"kept": 1`) {
-				t.Errorf("clean during a run: %v, %s", err, text)
-			}
+	cmd := command(t, state, "run", "smoke")
+	got := during(t, cmd, "replay", func() {
+		text, err := command(t, state, "clean", "--json").Output()
+		if err != nil || !strings.Contains(string(text), `"kept": 1`) {
+			t.Errorf("clean during a run: %v, %s", err, text)
 		}
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the run that clean had to leave alone: %v", err)
+	})
+	if frames, err := filepath.Glob(filepath.Join(cmd.Dir, "runs", "*", "frames.parquet")); err != nil || len(frames) != 1 {
+		t.Errorf("the run that clean had to leave alone ended with %d:\n%s", got.code, got.stderr)
 	}
 }
 
@@ -194,22 +191,8 @@ func TestAKilledRunKeepsItsRecords(t *testing.T) {
 	testutil.NeedsRoot(t)
 	testutil.NeedsEngine(t)
 	state := t.TempDir()
-	out := filepath.Join(t.TempDir(), "run")
-	// The signal must come when frames have been recorded, which the beginning of collect is.
-	cmd := command(t, state, "run", "--out", out, "smoke")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "collect") {
-			cmd.Process.Signal(syscall.SIGKILL)
-		}
-	}
-	cmd.Wait()
+	// At the beginning of collect every frame has been recorded, and no record made.
+	_, out := signalIn(t, state, "collect", syscall.SIGKILL)
 	if text, err := command(t, state, "clean").CombinedOutput(); err != nil {
 		t.Fatalf("clean: %v\n%s", err, text)
 	}
@@ -218,7 +201,16 @@ func TestAKilledRunKeepsItsRecords(t *testing.T) {
 	}
 	frames, err := results.ReadFrames(filepath.Join(out, "frames.parquet"))
 	if err != nil || len(frames) == 0 {
-		t.Errorf("%d frames of a run killed after its replay: %v", len(frames), err)
+		t.Fatalf("%d frames of a run killed after its replay: %v", len(frames), err)
+	}
+	arrived := 0
+	for _, f := range frames {
+		if !math.IsNaN(f.Received) {
+			arrived++
+		}
+	}
+	if arrived < len(frames)/2 {
+		t.Errorf("%d of %d frames arrived before the kill", arrived, len(frames))
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/features"
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/vishvananda/netlink"
@@ -95,7 +95,7 @@ func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal obje
 
 // open makes the namespace, or finds that of its node.
 func (l *Live) open(n Namespace, nodeNS map[string]string, journal object.Journal) error {
-	path := filepath.Join(netnsDir, n.Name)
+	path := netns.Path(n.Name)
 	if n.Node != "" {
 		if path = nodeNS[n.Node]; path == "" {
 			return fmt.Errorf("node %s has no network namespace", n.Node)
@@ -104,7 +104,7 @@ func (l *Live) open(n Namespace, nodeNS map[string]string, journal object.Journa
 		if err := journal.Add(object.Object{Kind: object.NetNS, Name: n.Name}); err != nil {
 			return fmt.Errorf("journal network namespace %s: %w", n.Name, err)
 		}
-		if err := makeNS(n.Name); err != nil {
+		if err := netns.Make(n.Name); err != nil {
 			return err
 		}
 		l.made = append(l.made, n.Name)
@@ -280,7 +280,7 @@ func (l *Live) Close(ctx context.Context) error {
 	for _, name := range l.made {
 		err := ctx.Err()
 		if err == nil {
-			err = RemoveNS(name)
+			err = netns.Remove(name)
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/testutil"
@@ -67,11 +68,11 @@ func newNodes(t testing.TB, plan *emulator.Plan) map[string]string {
 	nodes := map[string]string{}
 	for _, n := range plan.Nodes {
 		name := "sb-" + plan.Run + "-" + n.Name
-		if err := link.MakeNS(name); err != nil {
+		if err := netns.Make(name); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := link.RemoveNS(name); err != nil {
+			if err := netns.Remove(name); err != nil {
 				t.Error(err)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/features"
 	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
@@ -161,7 +162,7 @@ type failingJournal struct {
 }
 
 func (j *failingJournal) Add(o object.Object) error {
-	if exists, err := link.ExistsNS(o.Name); exists || err != nil {
+	if exists, err := netns.Exists(o.Name); exists || err != nil {
 		return fmt.Errorf("%s exists before it is journalled: %v", o.Name, err)
 	}
 	if j.left--; j.left < 0 {
@@ -241,7 +242,7 @@ func nothingLeft(t *testing.T, plan *emulator.Plan, nodes map[string]string) {
 		if n.Node != "" {
 			continue
 		}
-		if exists, err := link.ExistsNS(n.Name); exists || err != nil {
+		if exists, err := netns.Exists(n.Name); exists || err != nil {
 			t.Errorf("namespace %s is left (%v)", n.Name, err)
 		}
 	}
@@ -293,22 +294,22 @@ func TestForeignNamespacesAreNotTakenOver(t *testing.T) {
 	plan := newPlan(t, topology(edge("gw", 10e6)), emulator.Options{})
 	nodes := newNodes(t, plan)
 	router := plan.Network.Namespaces[0].Name
-	if err := link.MakeNS(router); err != nil {
+	if err := netns.Make(router); err != nil {
 		t.Fatal(err)
 	}
-	defer link.RemoveNS(router)
+	defer netns.Remove(router)
 	if _, err := link.Build(t.Context(), plan.Network, nodes, &memoryJournal{}); err == nil || !strings.Contains(err.Error(), router) {
 		t.Errorf("error is %v, want one that names %s", err, router)
 	}
-	if exists, err := link.ExistsNS(router); !exists || err != nil {
+	if exists, err := netns.Exists(router); !exists || err != nil {
 		t.Errorf("a namespace that was there before is gone (%v)", err)
 	}
 }
 
 func TestNamesThatAreNotNamesAreNotRemoved(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "../../tmp/x", "a/b"} {
-		if err := link.RemoveNS(name); err == nil {
-			t.Errorf("RemoveNS(%q) removed something", name)
+		if err := netns.Remove(name); err == nil {
+			t.Errorf("Remove(%q) removed something", name)
 		}
 	}
 }

@@ -3,11 +3,6 @@ package link
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -16,56 +11,6 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
-
-// netnsDir is where named network namespaces are kept, by this program and by ip(8).
-const netnsDir = "/run/netns"
-
-// makeNS makes a named network namespace. It is made by a thread of its own that ends with it, because making one
-// moves the thread into it.
-func makeNS(name string) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		handle, err := netns.NewNamed(name)
-		if err == nil {
-			err = handle.Close()
-		}
-		done <- err
-	}()
-	err := <-done
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("network namespace %s exists already and is not this run's", name)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("make network namespace %s: %w", name, err), RemoveNS(name))
-	}
-	return nil
-}
-
-// RemoveNS removes a named network namespace; one that is not there is no error. The kernel takes its devices down, and
-// the other ends of their pairs, as soon as no process and no open file holds it any more.
-func RemoveNS(name string) error {
-	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return fmt.Errorf("remove network namespace %q: not a name", name)
-	}
-	err := netns.DeleteNamed(name)
-	if errors.Is(err, unix.EINVAL) { // a file on which no namespace was mounted yet, or no longer
-		err = os.Remove(filepath.Join(netnsDir, name))
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove network namespace %s: %w", name, err)
-	}
-	return nil
-}
-
-// ExistsNS tells whether a named network namespace, or the file of one, is there.
-func ExistsNS(name string) (bool, error) {
-	_, err := os.Lstat(filepath.Join(netnsDir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
 
 // space is a namespace of the network with netlink sockets open in it. They, and so its methods, may be used
 // concurrently.

@@ -15,8 +15,6 @@ import (
 // Exists tells whether there is still something for [Remove] to remove.
 func Exists(ctx context.Context, o object.Object) (bool, error) {
 	switch o.Kind {
-	case object.NetNS:
-		return pathExists(netnsPath(o.Name))
 	case object.Cgroup:
 		return pathExists(o.Name)
 	case object.Process:

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +82,7 @@ type nativeNode struct {
 
 // free makes sure that the node's names are not in use, because what is made under them will be removed.
 func (n *nativeNode) free() error {
-	for _, path := range append(n.h.dirs(n.place.own), netnsPath(n.object)) {
+	for _, path := range append(n.h.dirs(n.place.own), netns.Path(n.object)) {
 		if _, err := os.Lstat(path); err == nil {
 			return fmt.Errorf("%s exists: a node of this name is running, or was left behind and can be removed with splitbed clean", path)
 		}
@@ -119,16 +119,8 @@ func (n *nativeNode) start() error {
 		n.cmd.SysProcAttr.UseCgroupFD = true
 		n.cmd.SysProcAttr.CgroupFD = int(dir.Fd())
 	}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is spoilt for others and ends with this goroutine
-		err := enterNewNetNS(n.object)
-		if err == nil {
-			err = n.cmd.Start() // forks from this thread, and so into the namespace
-		}
-		started <- err
-	}()
-	if err := <-started; err != nil {
+	// The process is forked from a thread in the namespace, and so is born there.
+	if err := netns.Do(n.object, n.cmd.Start); err != nil {
 		return err
 	}
 	go n.wait()
@@ -163,7 +155,7 @@ func (n *nativeNode) wait() {
 
 func (n *nativeNode) Name() string            { return n.spec.Name }
 func (n *nativeNode) PID() int                { return n.cmd.Process.Pid }
-func (n *nativeNode) NetNS() string           { return netnsPath(n.object) }
+func (n *nativeNode) NetNS() string           { return netns.Path(n.object) }
 func (n *nativeNode) Exited() <-chan struct{} { return n.exited }
 
 func (n *nativeNode) Err() error {
@@ -184,7 +176,7 @@ func (n *nativeNode) Stop(ctx context.Context) error {
 	for _, dir := range n.h.dirs(n.place.own) {
 		errs = append(errs, n.h.removeGroup(ctx, dir))
 	}
-	errs = append(errs, deleteNetNS(n.object))
+	errs = append(errs, netns.Remove(n.object))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stop node %s: %w", n.spec.Name, err)
 	}

@@ -18,10 +18,10 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/testutil"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
@@ -349,7 +349,7 @@ func leftovers(t testing.TB, f *fixture) []string {
 	for _, o := range f.journal.objects(t) {
 		switch o.Kind {
 		case object.NetNS:
-			paths = append(paths, netnsPath(o.Name))
+			paths = append(paths, netns.Path(o.Name))
 		case object.Cgroup:
 			paths = append(paths, o.Name)
 		case object.Process:
@@ -383,7 +383,7 @@ func remove(t testing.TB, o object.Object) error {
 	ctx, cancel := cleanup(t.Context())
 	defer cancel()
 	if o.Kind == object.NetNS {
-		return deleteNetNS(o.Name)
+		return netns.Remove(o.Name)
 	}
 	return Remove(ctx, o)
 }
@@ -434,14 +434,8 @@ func TestObjectsOfOthersStay(t *testing.T) {
 	point := h.mounts[0].point
 
 	neighbour := objectName(f.run, "edge2")
-	check(t, onThrowawayThread(func() error {
-		ns, err := netns.NewNamed(neighbour)
-		if err != nil {
-			return err
-		}
-		return ns.Close()
-	}))
-	t.Cleanup(func() { check(t, deleteNetNS(neighbour)) })
+	check(t, netns.Make(neighbour))
+	t.Cleanup(func() { check(t, netns.Remove(neighbour)) })
 	group := filepath.Join(point, top+"-"+f.run, f.run, "edge")
 	check(t, os.MkdirAll(group, 0o755))
 	t.Cleanup(func() { prune(group, point) })
@@ -455,7 +449,7 @@ func TestObjectsOfOthersStay(t *testing.T) {
 		t.Error(n.Err())
 	}
 	stop(t, n)
-	for _, path := range []string{netnsPath(neighbour), group} {
+	for _, path := range []string{netns.Path(neighbour), group} {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("gone: %v", err)
 		}

@@ -1,26 +1,40 @@
 package clock
 
-import (
-	"unsafe"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
+// How the kernel favours a time-critical thread, best first.
+const (
+	PriorityFIFO   = "fifo"     // SCHED_FIFO
+	PriorityNice   = "nice -20" // the ordinary scheduler, at its highest weight
+	PriorityNormal = "normal"   // nothing is allowed: timers will be late on a busy host
 )
 
 // realTimePriority is low among real-time priorities: above every ordinary thread, below the kernel's own.
-const realTimePriority = 5
+const realTimePriority = 10
 
-// RealTime makes the calling OS thread a real-time one (SCHED_FIFO, not inherited by what it forks) with
-// the finest timers. Where the kernel refuses, as it does in a cgroup without a real-time budget, the
-// thread gets nice −20 instead and the error says why. The caller must hold runtime.LockOSThread and let
-// the goroutine end locked, so that the thread is not used for other work.
-func RealTime() error {
+// RealTime gives the calling OS thread the finest timers and the best priority it may have, and says which
+// that is. A cgroup without a real-time budget does not allow SCHED_FIFO. The priority is reset on fork, so
+// that threads the Go runtime happens to start from here do not inherit it. The caller must hold
+// runtime.LockOSThread and let its goroutine end locked, so that the thread is not used for other work.
+func RealTime() string {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // an older kernel keeps its 50 µs
-	const schedFIFO, resetOnFork = 1, 0x40000000
-	param := struct{ priority int32 }{realTimePriority}
-	_, _, errno := unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, schedFIFO|resetOnFork, uintptr(unsafe.Pointer(&param)))
-	if errno == 0 {
-		return nil
+	fifo := unix.SchedAttr{
+		Size:     unix.SizeofSchedAttr,
+		Policy:   unix.SCHED_FIFO,
+		Flags:    unix.SCHED_FLAG_RESET_ON_FORK,
+		Priority: realTimePriority,
 	}
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20)
-	return errno
+	if unix.SchedSetAttr(0, &fifo, 0) == nil {
+		return PriorityFIFO
+	}
+	nice := unix.SchedAttr{
+		Size:   unix.SizeofSchedAttr,
+		Policy: unix.SCHED_NORMAL,
+		Flags:  unix.SCHED_FLAG_RESET_ON_FORK,
+		Nice:   -20,
+	}
+	if unix.SchedSetAttr(0, &nice, 0) == nil {
+		return PriorityNice
+	}
+	return PriorityNormal
 }

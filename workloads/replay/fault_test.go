@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -276,7 +275,7 @@ func TestTheHubWaitsNoLongerThanItsContext(t *testing.T) {
 	if _, err := os.Stat(h.Path()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is still there: %v", err)
 	}
-	if err := Node(t.Context(), h.Path(), "gw-a"); err == nil || !strings.Contains(err.Error(), fmt.Sprint("node gw-a")) {
+	if err := Node(t.Context(), h.Path(), "gw-a"); err == nil || !strings.Contains(err.Error(), "node gw-a") {
 		t.Errorf("a node without a harness: %v", err)
 	}
 }

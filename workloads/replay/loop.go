@@ -42,7 +42,7 @@ func startLoop() (*loop, error) {
 	go func() {
 		defer close(l.stopped)
 		runtime.LockOSThread() // never unlocked: the priority ends with the thread
-		l.tid, l.priority = unix.Gettid(), favour()
+		l.tid, l.priority = unix.Gettid(), clock.RealTime()
 		close(started)
 		l.err = l.run()
 	}()

@@ -109,7 +109,7 @@ type Threads struct {
 
 // Ready says how a node stands after its set-up.
 type Ready struct {
-	// Priority is what the I/O thread got, one of the Priority constants.
+	// Priority is what the I/O thread got, one of clock's Priority constants.
 	Priority string `json:"priority"`
 	// Streams are the tasks' frames as this edge puts them on the wire; empty for the cloud.
 	Streams []StreamSize `json:"streams,omitempty"`

@@ -1,0 +1,75 @@
+// Package netns makes, finds and removes named network namespaces, where ip(8) keeps them, so that one can be
+// looked into with `ip netns exec` and outlives the process that made it until it is removed.
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// directory is where named namespaces are kept, by this program and by ip(8).
+const directory = "/run/netns"
+
+// Path is the file of a named namespace.
+func Path(name string) string { return filepath.Join(directory, name) }
+
+// Do makes a named namespace and calls f in it, on a thread of its own that ends with it: processes that f
+// starts are born in the namespace. A namespace of that name that exists already is left alone and is an
+// error; so is one that f fails in, and that one is removed again.
+func Do(name string, f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread is spoilt for others and ends with this goroutine
+		handle, err := netns.NewNamed(name)
+		if errors.Is(err, fs.ErrExist) {
+			done <- fmt.Errorf("network namespace %s exists already and is not this run's", name)
+			return
+		}
+		if err != nil {
+			done <- errors.Join(fmt.Errorf("make network namespace %s: %w", name, err), Remove(name))
+			return
+		}
+		if err := errors.Join(handle.Close(), f()); err != nil {
+			done <- errors.Join(err, Remove(name))
+			return
+		}
+		done <- nil
+	}()
+	return <-done
+}
+
+// Make makes a named namespace.
+func Make(name string) error { return Do(name, func() error { return nil }) }
+
+// Remove removes a named namespace; one that is not there is no error. The kernel takes its devices down, and
+// the other ends of their pairs, as soon as no process and no open file holds it any more.
+func Remove(name string) error {
+	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+		return fmt.Errorf("remove network namespace %q: not a name", name)
+	}
+	err := netns.DeleteNamed(name)
+	if errors.Is(err, unix.EINVAL) { // a file on which no namespace was mounted yet, or no longer
+		err = os.Remove(Path(name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove network namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// Exists tells whether a named namespace, or the file of one, is there.
+func Exists(name string) (bool, error) {
+	_, err := os.Lstat(Path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
