@@ -22,7 +22,7 @@ type Input struct {
 	Started    time.Time
 	// CloudVirtual says that the cloud had a compute budget.
 	CloudVirtual bool
-	// Wall is the wall time of the whole run. The window's length is Rule.Window.
+	// Wall is the wall time of the replay, warm-up and drain included. The window's length is Rule.Window.
 	Wall     time.Duration
 	Rule     Rule
 	Schedule Schedule

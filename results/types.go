@@ -42,7 +42,7 @@ const (
 // of the window.
 type Sample struct {
 	Time    float64 `parquet:"time_s"`
-	Subject string  `parquet:"subject,dict"` // "gw-a.uplink", "gw-a.cpu", "host.cpu"
+	Subject string  `parquet:"subject,dict"` // "gw-a.uplink", "gw-a.cpu"
 	// Bytes, Drops and Backlog are the link's cumulative bytes and drops and its queue in bytes.
 	Bytes   int64 `parquet:"bytes"`
 	Drops   int64 `parquet:"drops"`

@@ -141,7 +141,7 @@ func (t *testbed) tearDown(ctx context.Context) error {
 	return nil
 }
 
-// nodeNames lists the edges that have work, and the cloud.
+// nodeNames lists the edges and the cloud.
 func (p *Plan) nodeNames() []string {
 	var names []string
 	for _, n := range p.Network.Nodes {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/internal/units"
@@ -19,6 +20,8 @@ type records struct {
 	samples []results.Sample
 	// missing are the frames no node has recorded.
 	missing int
+	// lasted is the wall time from the start of the replay to the last sample.
+	lasted time.Duration
 }
 
 // frameKey names a frame within a run.
@@ -68,6 +71,7 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 		return r, err
 	}
 	for _, s := range readings {
+		r.lasted = max(r.lasted, time.Duration(s.At-t.Start))
 		r.samples = append(r.samples, results.Sample{
 			Time: t.seconds(s.At), Subject: s.Subject, Bytes: s.Bytes, Drops: s.Drops, Backlog: s.Backlog, CPU: s.CPU, Throttled: s.Throttled})
 	}

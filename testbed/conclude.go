@@ -10,7 +10,6 @@ import (
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/internal/atomicfile"
-	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
 )
@@ -79,7 +78,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Repo
 	results.MeasureEdges(edges, r.samples, p.Dilation, p.Duration)
 	summary := results.Summarise(results.Input{
 		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime,
-		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: time.Duration(clock.Now() - t.Start),
+		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: r.lasted,
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations,
 	})

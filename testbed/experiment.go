@@ -170,6 +170,16 @@ func (e *Experiment) UnmarshalSpec(c spec.Cursor) error {
 	return e.Validate()
 }
 
+// SetAlgorithm has the experiment scheduled by another algorithm, or by file:PATH, which is read; a schedule it brought
+// along is dropped.
+func (e *Experiment) SetAlgorithm(name string) error {
+	e.Scheduler.Algorithm, e.Scheduler.Schedule = name, nil
+	if err := checkAlgorithm(e.source.Field("scheduler").Field("algorithm"), name); err != nil {
+		return err
+	}
+	return e.readSchedule()
+}
+
 // readSchedule reads the schedule a file:PATH names, unless an earlier reading left it inline.
 func (e *Experiment) readSchedule() error {
 	path, ok := strings.CutPrefix(e.Scheduler.Algorithm, algorithmFile)

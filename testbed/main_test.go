@@ -43,7 +43,7 @@ func runValid(t *testing.T, e *Experiment, o Options) (results.Summary, []result
 	return results.Summary{}, nil
 }
 
-func parse(t *testing.T, text string) *Experiment {
+func parse(t testing.TB, text string) *Experiment {
 	t.Helper()
 	e, err := ParseExperiment("test.yaml", []byte(text))
 	if err != nil {

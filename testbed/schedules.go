@@ -41,21 +41,29 @@ func (r ScheduleReport) CutCounts() string {
 	return strings.Join(parts, ", ")
 }
 
-// PlanSchedules plans an experiment with each of the algorithms, without emulating anything. Errors are *InputError.
-func PlanSchedules(ctx context.Context, e *Experiment, algorithms []string) ([]ScheduleReport, error) {
+// PlanSchedules plans an experiment with each of the algorithms, or with its own where none is named, without
+// emulating anything. Errors are *InputError.
+func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]ScheduleReport, error) {
 	s, err := resolve(e)
 	if err != nil {
 		return nil, inputError(err)
 	}
 	inst := s.instance(e.Scheduler.Margin, e.Scheduler.Framing)
-	var reports []ScheduleReport
+	with := []Scheduler{e.Scheduler}
+	if len(algorithms) > 0 {
+		with = nil
+	}
 	for _, name := range algorithms {
-		planner, err := scheduler.ByName(name)
-		if err != nil {
+		other := *e
+		if err := other.SetAlgorithm(name); err != nil {
 			return nil, inputError(err)
 		}
+		with = append(with, other.Scheduler)
+	}
+	var reports []ScheduleReport
+	for _, s := range with {
 		started := time.Now()
-		schedule, err := planner.Plan(ctx, inst)
+		schedule, err := s.plan(ctx, inst)
 		if err != nil {
 			return nil, inputError(err)
 		}

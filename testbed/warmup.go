@@ -140,7 +140,7 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
 }
 
-// probeLinks measures the rate of every uplink that streams or flows will use.
+// probeLinks measures the rate of every uplink that streams will use.
 func (t *testbed) probeLinks(ctx context.Context) error {
 	names := t.plan.loadedEdges()
 	goodputs := make([]units.Rate, len(names))

@@ -102,7 +102,9 @@ func override(c *cli.Context, e *testbed.Experiment) error {
 		e.Emulation.Sharing = c.String("sharing")
 	}
 	if c.IsSet("scheduler") {
-		e.Scheduler.Algorithm = c.String("scheduler")
+		if err := e.SetAlgorithm(c.String("scheduler")); err != nil {
+			return err
+		}
 	}
 	if c.IsSet("margin") {
 		e.Scheduler.Margin = c.Float64("margin")

@@ -56,9 +56,5 @@ func planSchedules(c *cli.Context) ([]testbed.ScheduleReport, error) {
 	if err := experiment.Replace(c.String("topology"), c.String("workload")); err != nil {
 		return nil, &testbed.InputError{Err: err}
 	}
-	algorithms := c.StringSlice("algorithm")
-	if len(algorithms) == 0 {
-		algorithms = []string{experiment.Scheduler.Algorithm}
-	}
-	return testbed.PlanSchedules(c.Context, experiment, algorithms)
+	return testbed.PlanSchedules(c.Context, experiment, c.StringSlice("algorithm")...)
 }

@@ -1,0 +1,56 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/topologies"
+)
+
+// BenchmarkBuildAndRemove builds the whole testbed of the paper's topologies, nodes and links, and removes
+// it; networks are not loaded. It reports the two times apart, in seconds.
+func BenchmarkBuildAndRemove(b *testing.B) {
+	testutil.NeedsRoot(b)
+	testutil.NeedsEngine(b)
+	for _, edges := range []int{20, 50, 90} {
+		b.Run(fmt.Sprint(edges), func(b *testing.B) {
+			b.Setenv("SPLITBED_STATE", b.TempDir())
+			e := DefaultExperiment()
+			e.Name = "build"
+			e.Emulation.Dilation = 200
+			var err error
+			if e.Topology, err = topologies.Load(fmt.Sprintf("paper-%d", edges)); err != nil {
+				b.Fatal(err)
+			}
+			e.Workload = parse(b, threeRates).Workload
+			o, err := Options{Binary: nodeBinary}.withDefaults()
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				b.StopTimer()
+				plan, err := prepare(b.Context(), e, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				dir, err := createRunDir(filepath.Join(b.TempDir(), "run"), plan)
+				if err != nil {
+					b.Fatal(err)
+				}
+				bed := &testbed{plan: plan, options: o, dir: dir}
+				b.StartTimer()
+				started := b.Elapsed()
+				err = bed.build(b.Context())
+				built := b.Elapsed()
+				if removed := bed.tearDown(context.Background()); err != nil || removed != nil {
+					b.Fatal(err, removed)
+				}
+				b.ReportMetric((built - started).Seconds(), "s/build")
+				b.ReportMetric((b.Elapsed() - built).Seconds(), "s/remove")
+			}
+		})
+	}
+}
