@@ -13,12 +13,12 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"github.com/vishvananda/netlink"
 
+	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/results"
 )
@@ -65,17 +65,19 @@ func during(t *testing.T, cmd *exec.Cmd, phase string, f func()) result {
 // the test at its end if one of them is gone.
 func bystanders(t *testing.T) {
 	t.Helper()
-	ns, err := testutils.NewNS()
-	if err != nil {
+	const name = "sb-foreign"
+	if err := netns.Make(name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := os.Stat(ns.Path()); err != nil {
+		if there, err := netns.Exists(name); !there {
 			t.Errorf("a foreign namespace was removed: %v", err)
 		}
-		testutils.UnmountNS(ns)
+		if err := netns.Remove(name); err != nil {
+			t.Error(err)
+		}
 	})
-	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "sb-foreign"}}
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}
 	if err := netlink.LinkAdd(bridge); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +86,7 @@ func bystanders(t *testing.T) {
 			t.Errorf("a foreign bridge was removed: %v", err)
 		}
 	})
-	foreignContainer(t, "sb-foreign")
+	foreignContainer(t, name)
 }
 
 // foreignContainer creates a container of somebody else's that is never started.

@@ -38,7 +38,8 @@ func (n *node) probeCompute(ctx context.Context, p ComputeProbe) (ComputeResult,
 				return err
 			}
 		}
-		result = ComputeResult{Wall: clock.Now() - started, CPU: threadCPU() - cpu}
+		result.CPU = threadCPU() - cpu // read within the span of the wall clock
+		result.Wall = clock.Now() - started
 		return nil
 	})
 	return result, err

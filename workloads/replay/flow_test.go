@@ -68,6 +68,9 @@ func TestTheComputeThreadIsAsNiceAsAsked(t *testing.T) {
 	}
 }
 
+// slew is how far two clocks of one host may run apart: the kernel bends the monotonic one by at most 500 ppm.
+const slew = 1.0005
+
 func TestAComputeProbeCountsWhatTheThreadGot(t *testing.T) {
 	testutil.NeedsEngine(t)
 	b := newBed(t, 1)
@@ -78,7 +81,7 @@ func TestAComputeProbeCountsWhatTheThreadGot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Wall < asked.Duration || got.CPU <= 0 || got.CPU > got.Wall {
+		if got.Wall < asked.Duration || got.CPU <= 0 || float64(got.CPU) > slew*float64(got.Wall) {
 			t.Errorf("%s: %v of CPU in %v, at least %v were asked for", c.Name,
 				time.Duration(got.CPU), time.Duration(got.Wall), time.Duration(asked.Duration))
 		}
