@@ -112,10 +112,13 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
+// DefaultOut is where a run's directory goes that was not named: below the working directory.
+func DefaultOut(run string) string { return filepath.Join("runs", run) }
+
 // createRunDir makes the directory of a planned run and writes down what the run is about to do.
 func createRunDir(out string, p *Plan) (*runDir, error) {
 	if out == "" {
-		out = filepath.Join("runs", p.Run)
+		out = DefaultOut(p.Run)
 	}
 	dir, err := newRunDir(out)
 	if err != nil {

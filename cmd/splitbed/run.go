@@ -121,7 +121,15 @@ func printSummary(c *cli.Context, s *results.Summary) error {
 		return printJSON(c.App.Writer, s)
 	}
 	width, terminal := terminalWidth(os.Stdout)
-	return s.Text(c.App.Writer, width, terminal)
+	if err := s.Text(c.App.Writer, width, terminal); err != nil {
+		return err
+	}
+	out := c.String("out")
+	if out == "" {
+		out = testbed.DefaultOut(s.Run)
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "\nreport: %s\n", filepath.Join(out, "report.html"))
+	return err
 }
 
 // terminalWidth is the width of a terminal, or 100 columns for anything else.
@@ -144,7 +152,7 @@ func reportCommand() *cli.Command {
 				return err
 			}
 			if _, err := os.Stat(dir); err != nil && !filepath.IsAbs(dir) {
-				dir = filepath.Join("runs", dir)
+				dir = testbed.DefaultOut(dir)
 			}
 			path, err := testbed.Report(dir)
 			if err != nil {
