@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -90,7 +91,7 @@ func (t *testbed) startNodes(ctx context.Context, names []string) error {
 				Binary: t.options.Binary,
 				Args:   []string{"node", "--control", t.hub.Path(), "--name", name},
 				Dir:    t.dir.path,
-				Mounts: []string{t.options.Store.Dir},
+				Mounts: append(t.plan.pictureDirs(), t.options.Store.Dir),
 				Log:    filepath.Join(t.dir.file(logsDir), name+".log"),
 			})
 			return err
@@ -103,6 +104,17 @@ func (t *testbed) startNodes(ctx context.Context, names []string) error {
 		}
 	}
 	return err
+}
+
+// pictureDirs lists the directories of pictures the edges read.
+func (p *Plan) pictureDirs() []string {
+	var dirs []string
+	for _, s := range p.Streams {
+		if dir := s.Source.Frames; dir != "" && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // tearDown removes everything the testbed made, as far as it came, and its journal when nothing is left.

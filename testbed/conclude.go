@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/internal/atomicfile"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
+	"golang.org/x/sync/errgroup"
 )
 
 // finishTime bounds how long nodes are waited for when they are told to complete their logs.
@@ -51,12 +52,15 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 
 // finish has every node complete its log. Those that are gone have left what they wrote.
 func (t *testbed) finish(ctx context.Context) error {
-	var errs []error
-	for _, n := range t.plan.Network.Nodes {
-		if _, err := t.conns[n.Name].Finish(ctx); err != nil {
-			errs = append(errs, err)
-		}
+	errs := make([]error, len(t.plan.Network.Nodes))
+	var group errgroup.Group
+	for i, n := range t.plan.Network.Nodes {
+		group.Go(func() error {
+			_, errs[i] = t.conns[n.Name].Finish(ctx)
+			return nil // one node that hangs must not keep the others from finishing
+		})
 	}
+	_ = group.Wait() // the errors are in errs
 	return errors.Join(errs...)
 }
 

@@ -2,7 +2,9 @@ package testbed
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/workloads/camera"
 )
 
 const threeRates = `
@@ -187,5 +190,38 @@ func TestABlockedSenderIsLate(t *testing.T) {
 	}
 	if s.QoS.OnTime > s.QoS.Frames/4 {
 		t.Errorf("%d of %d frames are on time", s.QoS.OnTime, s.QoS.Frames)
+	}
+}
+
+// TestPicturesOfADirectory replays a user's own pictures; a container must see their directory.
+func TestPicturesOfADirectory(t *testing.T) {
+	testutil.NeedsDocker(t)
+	testutil.NeedsEngine(t)
+	pictures, err := camera.Scene(7, 200, 300, 50_000, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i, picture := range pictures {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.jpg", i)), picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := parse(t, `
+name: pictures
+topology:
+  name: one
+  edges: [{name: gw, compute: 40GFLOPS, uplink: {rate: 20Mbps}}]
+workload:
+  name: album
+  tasks: [{name: album, model: cnn2, input: {frames: `+dir+`}, fps: 4}]
+scheduler: {algorithm: cloud}
+emulation: {runtime: docker, warmup: 0s, duration: 1s}
+`)
+	_, frames := runValid(t, e, Options{})
+	for _, f := range window(frames, "gw") {
+		if want := int64(len(pictures[f.Frame%2])); f.InputBytes != want {
+			t.Errorf("frame %d has %d bytes, picture %d of the directory has %d", f.Frame, f.InputBytes, f.Frame%2, want)
+		}
 	}
 }

@@ -50,7 +50,9 @@ func openJournal(run, dir string) (*Journal, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	path := filepath.Join(state, run+journalSuffix)
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
+	// It gets its name when it says whose it is: a journal without an owner is a dead run's to Clean.
+	unnamed := path + ".new"
+	file, err := os.OpenFile(unnamed, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
@@ -59,9 +61,12 @@ func openJournal(run, dir string) (*Journal, error) {
 	if err == nil {
 		err = j.append(owner{Run: run, Process: process, Boot: proc.BootID(), Dir: dir, Started: time.Now()})
 	}
+	if err == nil {
+		err = os.Rename(unnamed, path)
+	}
 	if err != nil {
 		file.Close()
-		os.Remove(path)
+		os.Remove(unnamed)
 		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
 	return j, nil

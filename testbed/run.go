@@ -55,16 +55,17 @@ func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summar
 		return nil, err
 	}
 	t := &testbed{plan: plan, options: o, dir: dir}
+	measured := false
 	defer func() {
 		o.Progress.Phase(TearDown, "")
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 		defer cancel()
 		err = errors.Join(err, t.tearDown(cleanup))
-		if summary == nil {
+		if measured {
+			err = errors.Join(err, dir.close())
+		} else {
 			err = errors.Join(err, dir.discard())
-			return
 		}
-		err = errors.Join(err, dir.close())
 	}()
 	if err := t.build(ctx); err != nil {
 		return nil, interrupted(ctx, err)
@@ -72,7 +73,7 @@ func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summar
 	if err := t.warmUp(ctx); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	// What was measured is kept, whatever ended the replay.
+	measured = true // and is kept, whatever ends the replay
 	if summary, err = t.conclude(ctx, t.replay(ctx)); err != nil {
 		return summary, interrupted(ctx, err)
 	}
