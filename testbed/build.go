@@ -12,7 +12,6 @@ import (
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
-	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
@@ -32,7 +31,7 @@ type testbed struct {
 	heard   heard
 
 	// What the probes before the replay found, in wall time.
-	probed   map[string]units.Rate    // goodput by uplink
+	probed   map[string]linkProbe     // by uplink
 	granted  map[string]fidelity.Busy // CPU by node
 	timeline timeline
 	sampler  *sampler // nil until the replay has begun

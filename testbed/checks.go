@@ -35,8 +35,8 @@ func (t *testbed) linkChecks() []fidelity.Check {
 	var checks []fidelity.Check
 	for _, l := range t.plan.Network.Network.Links {
 		planned := l.Egress.Rate()
-		if goodput, ok := t.probed[l.Name]; ok {
-			checks = append(checks, fidelity.LinkProbe(l.Name, planned, goodput/units.Rate(shape.GoodputShare)))
+		if probe, ok := t.probed[l.Name]; ok {
+			checks = append(checks, fidelity.LinkProbe(l.Name, probe.planned, probe.goodput/units.Rate(shape.GoodputShare)))
 		}
 		if t.sampler == nil {
 			continue

@@ -225,3 +225,29 @@ emulation: {runtime: docker, warmup: 0s, duration: 1s}
 		}
 	}
 }
+
+// TestUplinksBehindATrunkAreValid has a trunk narrower than the uplinks it serves together: their probes must
+// not be in each other's way.
+func TestUplinksBehindATrunkAreValid(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	s, _ := runValid(t, parse(t, `
+name: trunk
+topology:
+  name: trunk
+  trunks: [{name: west, rate: 30Mbps}]
+  edges:
+    - {name: gw-a, compute: 40GFLOPS, uplink: {rate: 20Mbps}, trunk: west}
+    - {name: gw-b, compute: 40GFLOPS, uplink: {rate: 50Mbps}, trunk: west}
+workload:
+  name: doors
+  tasks: [{name: door, model: cnn1, input: 60kB, fps: 4}]
+scheduler: {algorithm: "fixed:2"}
+emulation: {warmup: 200ms, duration: 1s}
+`), Options{})
+	for _, task := range s.Tasks {
+		if got, want := float64(task.Transfer.P50), float64(task.Predicted); math.Abs(got/want-1) > 0.1 {
+			t.Errorf("%s: median transfer %.4g s, the fluid model says %.4g s", task.Edge, got, want)
+		}
+	}
+}

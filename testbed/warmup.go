@@ -1,10 +1,12 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -140,46 +142,77 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
 }
 
-// probeLinks measures the rate of every uplink that streams will use.
+// linkProbe is what a bulk transfer over an edge's uplink got, and the rate it should have shown: that of the
+// narrowest link on the way to the cloud. Both are wall rates.
+type linkProbe struct{ planned, goodput units.Rate }
+
+// probeLinks measures the rate of every uplink that streams will use. Edges behind the same trunk take
+// turns, so that each has it for itself.
 func (t *testbed) probeLinks(ctx context.Context) error {
 	names := t.plan.loadedEdges()
-	goodputs := make([]units.Rate, len(names))
+	probes := make([]linkProbe, len(names))
+	turns := map[string]*sync.Mutex{} // by the trunk nearest to the cloud
 	room := semaphore.NewWeighted(int64(probeTogether))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
-		group.Go(func() error {
-			l, ok := t.plan.Network.Link(uplink(name))
-			if !ok {
-				return fmt.Errorf("the plan has no link %s", uplink(name))
-			}
-			share := int64(min(l.Egress.Rate(), probeTogether))
+		way, err := t.plan.way(name)
+		if err != nil {
+			return err
+		}
+		last := way[len(way)-1].Name
+		if turns[last] == nil {
+			turns[last] = &sync.Mutex{}
+		}
+		group.Go(func() (err error) {
+			turns[last].Lock()
+			defer turns[last].Unlock()
+			narrowest := slices.MinFunc(way, func(a, b link.Link) int { return cmp.Compare(a.Egress.Rate(), b.Egress.Rate()) })
+			rate := narrowest.Egress.Rate()
+			share := int64(min(rate, probeTogether))
 			if err := room.Acquire(ctx, share); err != nil {
 				return err
 			}
 			defer room.Release(share)
-			var err error
-			goodputs[i], err = t.probeLink(ctx, name, l, fidelity.MeasuringTime(l.Egress.Rate()))
+			probes[i].planned = rate
+			probes[i].goodput, err = t.probeLink(ctx, name, narrowest, fidelity.MeasuringTime(rate))
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return cause(ctx, err)
 	}
-	t.probed = map[string]units.Rate{}
+	t.probed = map[string]linkProbe{}
 	for i, name := range names {
-		t.probed[uplink(name)] = goodputs[i]
+		t.probed[uplink(name)] = probes[i]
 	}
 	return nil
 }
 
-// probeLink measures the goodput (wall) of an edge's uplink in a bulk transfer, for the given time after the
-// queue has filled once: only then is the link never idle.
-func (t *testbed) probeLink(ctx context.Context, edge string, l link.Link, measured time.Duration) (units.Rate, error) {
-	skip := l.Egress.Burst + l.Egress.Limit
-	fill := time.Duration(float64(skip) / float64(l.Egress.BytesPerSecond) * float64(time.Second))
+// way lists the links from an edge to the cloud: its uplink and those of the trunks behind it.
+func (p *Plan) way(edge string) ([]link.Link, error) {
+	names := []string{uplink(edge)}
+	for _, trunk := range p.trunks()[edge] {
+		names = append(names, uplink(trunk))
+	}
+	var way []link.Link
+	for _, name := range names {
+		l, ok := p.Network.Link(name)
+		if !ok {
+			return nil, fmt.Errorf("the plan has no link %s", name)
+		}
+		way = append(way, l)
+	}
+	return way, nil
+}
+
+// probeLink measures the goodput (wall) from an edge to the cloud in a bulk transfer, for the given time after
+// the queue of the narrowest link on the way has filled once: only then is that link never idle.
+func (t *testbed) probeLink(ctx context.Context, edge string, narrowest link.Link, measured time.Duration) (units.Rate, error) {
+	skip := narrowest.Egress.Burst + narrowest.Egress.Limit
+	fill := time.Duration(float64(skip) / float64(narrowest.Egress.BytesPerSecond) * float64(time.Second))
 	result, err := t.conns[edge].Probe(ctx, replay.Probe{Duration: int64(fill + measured), Skip: skip})
 	if err != nil {
-		return 0, fmt.Errorf("probe %s: %w", l.Name, err)
+		return 0, fmt.Errorf("probe %s: %w", uplink(edge), err)
 	}
 	return result.Goodput(), nil
 }
