@@ -37,13 +37,21 @@ type testbed struct {
 	sampler  *sampler // nil until the replay has begun
 }
 
+// phase begins a phase of the run, for who watches and for events.jsonl.
+func (t *testbed) phase(p Phase, detail string) error {
+	t.options.Progress.Phase(p, detail)
+	return t.dir.event(event{Event: "phase", Subject: string(p), Detail: detail})
+}
+
 // parallelStarts bounds how many nodes start at once.
 const parallelStarts = 8
 
 // build makes the nodes and the network between them, and compares what the kernel has with the plan.
 func (t *testbed) build(ctx context.Context) (err error) {
 	names := t.plan.nodeNames()
-	t.options.Progress.Phase(Build, fmt.Sprintf("%d nodes, %s runtime", len(names), t.plan.Runtime))
+	if err := t.phase(Build, fmt.Sprintf("%d nodes, %s runtime", len(names), t.plan.Runtime)); err != nil {
+		return err
+	}
 	if t.journal, err = openJournal(t.plan.Run, t.dir.path); err != nil {
 		return err
 	}
@@ -144,7 +152,7 @@ func (t *testbed) tearDown(ctx context.Context) error {
 	}
 	err := errors.Join(errs...)
 	if t.journal != nil && err == nil {
-		err = t.journal.remove()
+		err = t.journal.remove(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("tear down (`splitbed clean` tries again once this process has ended): %w", err)

@@ -22,7 +22,10 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}
-	required := []string{"link_probe", "timer_lateness", "parity"}
+	required := []string{"timer_lateness", "parity"}
+	if slices.ContainsFunc(p.loadedEdges(), func(edge string) bool { _, lossy := p.detour(edge); return !lossy }) {
+		required = append(required, "link_probe")
+	}
 	if len(p.computingNodes()) > 0 {
 		required = append(required, "cpu_probe")
 	}
@@ -36,7 +39,10 @@ func (t *testbed) linkChecks() []fidelity.Check {
 	for _, l := range t.plan.Network.Network.Links {
 		planned := l.Egress.Rate()
 		if probe, ok := t.probed[l.Name]; ok {
-			checks = append(checks, fidelity.LinkProbe(l.Name, probe.planned, probe.goodput/units.Rate(shape.GoodputShare)))
+			check := fidelity.LinkProbe(l.Name, probe.planned, probe.goodput/units.Rate(shape.GoodputShare))
+			if !probe.lossy || check.Value > 1 {
+				checks = append(checks, check)
+			}
 		}
 		if t.sampler == nil {
 			continue

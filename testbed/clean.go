@@ -3,6 +3,7 @@ package testbed
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -38,24 +39,38 @@ func Clean(ctx context.Context, dryRun bool) (Cleaned, error) {
 			cleaned.Kept++
 			continue
 		}
-		failed := false
-		for _, o := range slices.Backward(j.objects) {
-			exists, err := emulator.Exists(ctx, o)
-			if err == nil && !exists {
-				continue
-			}
-			if err == nil && !dryRun {
-				err = emulator.Remove(ctx, o)
-			}
-			if err != nil {
-				errs, failed = append(errs, err), true
-				continue
-			}
+		removed, err := sweep(ctx, j.objects, dryRun)
+		for _, o := range removed {
 			cleaned.Removed = append(cleaned.Removed, RemovedObject{o, j.owner.Run})
 		}
-		if !dryRun && !failed {
-			errs = append(errs, os.Remove(j.path))
+		if err == nil && !dryRun {
+			// Another clean may have been faster.
+			if err = os.Remove(j.path); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
 		}
+		errs = append(errs, err)
 	}
 	return cleaned, errors.Join(errs...)
+}
+
+// sweep removes what there still is of a run's objects, the last made first, and lists it. With dryRun it only
+// lists.
+func sweep(ctx context.Context, objects []object.Object, dryRun bool) (removed []object.Object, err error) {
+	var errs []error
+	for _, o := range slices.Backward(objects) {
+		exists, err := emulator.Exists(ctx, o)
+		if err == nil && !exists {
+			continue
+		}
+		if err == nil && !dryRun {
+			err = emulator.Remove(ctx, o)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		removed = append(removed, o)
+	}
+	return removed, errors.Join(errs...)
 }

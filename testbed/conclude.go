@@ -15,15 +15,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// finishTime bounds how long nodes are waited for when they are told to complete their logs.
+// finishTime bounds how long nodes are waited for when they are told to complete their logs, beyond the head they
+// may be computing.
 const finishTime = 20 * time.Second
 
 // conclude makes records and a verdict of what the nodes have measured, whatever ended the replay. It
 // goes on when ctx has ended: what was measured is kept.
 func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summary, error) {
 	p := t.plan
-	t.options.Progress.Phase(Collect, "")
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	eventErr := t.phase(Collect, "")
+	for _, fault := range t.heard.survived() {
+		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "fault", Detail: fault.Error()}))
+	}
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime+p.longestHead())
 	defer cancel()
 	finishErr := t.finish(keep)
 	var parity []fidelity.Check
@@ -47,7 +51,20 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	if replayErr != nil {
 		finishErr = nil // whatever ended the replay is also why nodes could not finish
 	}
-	return summary, errors.Join(replayErr, finishErr, err)
+	return summary, errors.Join(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
+}
+
+// longestHead is the wall time of the longest head.
+func (p *Plan) longestHead() time.Duration {
+	longest := 0.0
+	compute := map[string]units.FLOPS{}
+	for _, e := range p.Topology.Edges {
+		compute[e.Name] = e.Compute
+	}
+	for _, s := range p.Streams {
+		longest = max(longest, s.FLOPs/float64(compute[s.Edge]))
+	}
+	return p.Dilation.Wall(units.Virtual(longest * float64(time.Second)))
 }
 
 // finish has every node complete its log. Those that are gone have left what they wrote.
@@ -93,7 +110,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Repo
 		writeReport(dir, summary, r),
 	)
 	if err != nil {
-		return &summary, fmt.Errorf("%w; what was measured is in %s", err, dir.file(logsDir))
+		return &summary, fmt.Errorf("%w; what was measured is in %s, and `splitbed report %s` tries again", err, dir.file(logsDir), dir.path)
 	}
 	return &summary, os.RemoveAll(dir.file(logsDir))
 }

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,8 +93,16 @@ func (j *Journal) append(v any) error {
 	return j.file.Sync()
 }
 
-// remove ends the journal of a run of which nothing is left.
-func (j *Journal) remove() error {
+// remove ends the journal of a run that has removed what it knows of. Something may be left all the same,
+// such as a container whose making was interrupted: it goes now, or the journal stays for Clean.
+func (j *Journal) remove(ctx context.Context) error {
+	written, err := readJournal(j.path)
+	if err == nil {
+		_, err = sweep(ctx, written.objects, false)
+	}
+	if err != nil {
+		return errors.Join(err, j.file.Close())
+	}
 	return errors.Join(j.file.Close(), os.Remove(j.path))
 }
 
@@ -124,6 +133,9 @@ func journals() ([]journalled, error) {
 			continue
 		}
 		j, err := readJournal(filepath.Join(StateDir(), e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its run has just ended
+		}
 		if err != nil {
 			return nil, err
 		}

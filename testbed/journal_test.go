@@ -39,7 +39,7 @@ func TestJournalIsReadBackWithoutItsTornLastLine(t *testing.T) {
 	if !all[0].alive() {
 		t.Error("the journal of this very process is called dead")
 	}
-	if err := j.remove(); err != nil {
+	if err := j.remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if all, _ := journals(); len(all) != 0 {

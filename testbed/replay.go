@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +16,7 @@ import (
 )
 
 // startLead is the wall time between the order to start and the start: every node has it by then.
-const startLead = 200 * time.Millisecond
+const startLead = 300 * time.Millisecond
 
 // progressEvery is how often the progress of the replay is shown.
 const progressEvery = 100 * time.Millisecond
@@ -24,20 +25,17 @@ const progressEvery = 100 * time.Millisecond
 // frame has been answered, a node has died, or ctx ends.
 func (t *testbed) replay(ctx context.Context) error {
 	p := t.plan
-	t.options.Progress.Phase(Replay, fmt.Sprintf("%v + %v warm-up at dilation %v", p.Duration, p.Warmup, p.Dilation))
+	if err := t.phase(Replay, fmt.Sprintf("%v + %v warm-up at dilation %v", p.Duration, p.Warmup, p.Dilation)); err != nil {
+		return err
+	}
 	ctx, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
 
-	t.timeline = timeline{Start: clock.Now() + int64(startLead), Warmup: p.Warmup, Dilation: p.Dilation}
-	if err := t.dir.writeJSON(timelineFile, t.timeline); err != nil {
-		return err
-	}
 	stopSampling, err := t.startSampler(ctx)
 	if err != nil {
 		return err
 	}
-	err = t.startNodesAt(ctx, t.timeline.Start)
-	if err == nil {
+	if err = t.begin(ctx); err == nil {
 		err = t.wait(ctx)
 	}
 	return errors.Join(cause(ctx, err), stopSampling())
@@ -59,10 +57,13 @@ func (t *testbed) startSampler(ctx context.Context) (stop func() error, err erro
 	}, nil
 }
 
-func (t *testbed) startNodesAt(ctx context.Context, at int64) error {
+// begin tells all nodes when to start. The moment is written down meanwhile: a slow disk must not delay the order.
+func (t *testbed) begin(ctx context.Context) error {
+	t.timeline = timeline{Start: clock.Now() + int64(startLead), Warmup: t.plan.Warmup, Dilation: t.plan.Dilation}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return t.dir.writeJSON(timelineFile, t.timeline) })
 	for _, conn := range t.conns {
-		group.Go(func() error { return conn.Start(ctx, at) })
+		group.Go(func() error { return conn.Start(ctx, t.timeline.Start) })
 	}
 	return group.Wait()
 }
@@ -96,13 +97,19 @@ func (t *testbed) wait(ctx context.Context) error {
 func (t *testbed) verify(ctx context.Context) ([]replay.Verified, error) {
 	ctx, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
-	var all []replay.Verified
-	for _, name := range t.plan.loadedEdges() {
-		verified, err := t.conns[name].Verify(ctx)
-		if err != nil {
-			return nil, cause(ctx, fmt.Errorf("verify the answers at %s: %w", name, err))
-		}
-		all = append(all, verified...)
+	names := t.plan.loadedEdges()
+	verified := make([][]replay.Verified, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			if verified[i], err = t.conns[name].Verify(ctx); err != nil {
+				return fmt.Errorf("verify the answers at %s: %w", name, err)
+			}
+			return nil
+		})
 	}
-	return all, nil
+	if err := group.Wait(); err != nil {
+		return nil, cause(ctx, err)
+	}
+	return slices.Concat(verified...), nil
 }

@@ -10,16 +10,17 @@ import (
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/results"
+	"github.com/splitbed/splitbed/workloads/replay"
 )
 
 // Report rebuilds report.html of the run in a directory and returns its path. A run that was killed has logs
 // instead of records: then these are made first, and its summary says that it is invalid.
 func Report(path string) (string, error) {
 	dir := &runDir{path: path}
-	summary, err := results.ReadSummary(dir.file(summaryFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir.file(logsDir)); err == nil {
 		return dir.file(reportFile), recoverRun(dir)
 	}
+	summary, err := results.ReadSummary(dir.file(summaryFile))
 	if err != nil {
 		return "", err
 	}
@@ -33,8 +34,11 @@ func Report(path string) (string, error) {
 	return dir.file(reportFile), writeReport(dir, summary, r)
 }
 
-// recoverRun makes records of the logs a killed run has left.
+// recoverRun makes records of the logs that a run has left which was killed or could not write its records.
 func recoverRun(dir *runDir) error {
+	if err := notRunning(dir.path); err != nil {
+		return err
+	}
 	var p Plan
 	var t timeline
 	if err := errors.Join(readJSON(dir.file(planFile), &p), readJSON(dir.file(timelineFile), &t),
@@ -57,8 +61,32 @@ func recoverRun(dir *runDir) error {
 	}
 	checks := fidelity.Judge([]fidelity.Check{{Name: "replay", Subject: "run",
 		Advice: "the run was killed: these are the records it had made by then"}})
-	_, err = p.conclude(dir, t, r, checks)
-	return err
+	if _, err = p.conclude(dir, t, r, checks); err != nil {
+		return err
+	}
+	// The control socket of a run that was killed.
+	if err := os.Remove(dir.file(replay.SocketName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// notRunning refuses the directory of a run that is still going on: its logs are not ours to remove.
+func notRunning(path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	all, err := journals()
+	if err != nil {
+		return err
+	}
+	for _, j := range all {
+		if j.owner.Dir == path && j.alive() {
+			return inputError(fmt.Errorf("run %s in %s is still going on", j.owner.Run, path))
+		}
+	}
+	return nil
 }
 
 func readJSON(path string, v any) error {

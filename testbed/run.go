@@ -22,8 +22,8 @@ type Options struct {
 	AllowInfeasible bool
 	// Overcommit tries budgets that do not fit the host.
 	Overcommit bool
-	// Keep leaves the testbed up after the verdict until the context ends.
-	Keep bool
+	// Keep, if not nil, is called after the verdict, while the testbed still stands; it goes when Keep returns.
+	Keep func(context.Context, *results.Summary)
 	// Progress is told what happens; nil is [Silent].
 	Progress Progress
 	// Binary is the splitbed command that becomes the nodes; empty is the running executable. A Go test
@@ -75,11 +75,10 @@ func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summar
 	}
 	measured = true // and is kept, whatever ends the replay
 	if summary, err = t.conclude(ctx, t.replay(ctx)); err != nil {
-		return summary, interrupted(ctx, err)
+		return summary, err
 	}
-	if o.Keep {
-		o.Progress.Note(fmt.Sprintf("the testbed of run %s stays up until Ctrl-C", plan.Run))
-		<-ctx.Done()
+	if o.Keep != nil {
+		o.Keep(ctx, summary)
 	}
 	return summary, nil
 }

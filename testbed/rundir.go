@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -41,16 +42,15 @@ func newRunID(now time.Time) string {
 
 // runDir is the directory of one run.
 type runDir struct {
-	path   string
-	mu     sync.Mutex // guards events
-	events *os.File
+	path    string
+	foreign bool       // somebody else made it: it stays when the run is discarded
+	mu      sync.Mutex // guards events
+	events  *os.File
 }
 
-// event is a line of events.jsonl: something that happened, at wall time and, once the window's start is
-// known, at virtual seconds from it.
+// event is a line of events.jsonl: something that happened, and when.
 type event struct {
 	Time    time.Time `json:"time"`
-	Virtual *float64  `json:"virtual_s,omitempty"`
 	Event   string    `json:"event"`
 	Subject string    `json:"subject,omitempty"`
 	Detail  string    `json:"detail,omitempty"`
@@ -63,17 +63,21 @@ func newRunDir(path string) (*runDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run directory: %w", err)
 	}
-	if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
+	entries, err := os.ReadDir(path)
+	if len(entries) > 0 {
 		return nil, inputError(fmt.Errorf("run directory %s is not empty; name another with --out", path))
 	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, inputError(fmt.Errorf("run directory: %w", err))
+	}
+	d := &runDir{path: path, foreign: err == nil}
 	if err := os.MkdirAll(filepath.Join(path, logsDir), 0o755); err != nil {
-		return nil, fmt.Errorf("run directory: %w", err)
+		return nil, errors.Join(fmt.Errorf("run directory: %w", err), d.discard())
 	}
-	events, err := os.OpenFile(filepath.Join(path, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("run directory: %w", err)
+	if d.events, err = os.OpenFile(filepath.Join(path, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return nil, errors.Join(fmt.Errorf("run directory: %w", err), d.discard())
 	}
-	return &runDir{path: path, events: events}, nil
+	return d, nil
 }
 
 func (d *runDir) nodeLog(node string) string { return nodeLog(d.path, node) }
@@ -103,14 +107,27 @@ func (d *runDir) event(e event) error {
 	return nil
 }
 
-func (d *runDir) close() error { return d.events.Close() }
+func (d *runDir) close() error {
+	if d.events == nil {
+		return nil
+	}
+	return d.events.Close()
+}
 
-// discard removes a run directory in which nothing was recorded.
-func (d *runDir) discard() error { return errors.Join(d.close(), os.RemoveAll(d.path)) }
+// discard removes a run directory in which nothing was recorded. One that was there before stays, empty.
+func (d *runDir) discard() error {
+	err := errors.Join(d.close(), os.RemoveAll(d.path))
+	if d.foreign {
+		err = errors.Join(err, os.Mkdir(d.path, 0o755))
+	}
+	return err
+}
 
 // writePlan writes down what a run is about to do.
 func (d *runDir) writePlan(p *Plan) error {
-	experiment, err := p.Experiment.YAML()
+	resolved := *p.Experiment
+	resolved.Emulation.Dilation = p.Dilation
+	experiment, err := resolved.YAML()
 	if err != nil {
 		return err
 	}

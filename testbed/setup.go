@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
@@ -13,9 +14,6 @@ import (
 const (
 	// cloudPort is where the cloud listens, in its own namespace.
 	cloudPort = 7000
-	// picturesPerStream is how many different pictures a stream shows in turn: the answer must vary with
-	// the content, and each costs memory on the edge.
-	picturesPerStream = 3
 	// cloudNice keeps a cloud that may use "whatever the host has left" from taking it from the edges.
 	cloudNice = 10
 )
@@ -97,7 +95,7 @@ func (s Stream) task(index int) (replay.Task, error) {
 }
 
 func (s Stream) pictures() replay.Pictures {
-	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: picturesPerStream}
+	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: workloads.PicturesPerSource}
 }
 
 // flows are the background flows of an edge, or of all edges where edge is empty. Both ends of a flow know

@@ -48,7 +48,9 @@ func probeTimeOf(cpu emulator.CPU) time.Duration {
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
 // every node its quota and probes every loaded uplink.
 func (t *testbed) warmUp(ctx context.Context) error {
-	t.options.Progress.Phase(WarmUp, "")
+	if err := t.phase(WarmUp, ""); err != nil {
+		return err
+	}
 	ctx, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
 	if err := t.setUp(ctx); err != nil {
@@ -143,8 +145,15 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 }
 
 // linkProbe is what a bulk transfer over an edge's uplink got, and the rate it should have shown: that of the
-// narrowest link on the way to the cloud. Both are wall rates.
-type linkProbe struct{ planned, goodput units.Rate }
+// narrowest link on the way to the cloud. Both are wall rates. Where packets are lost on purpose TCP cannot
+// keep the link busy, and a goodput below the rate says nothing about the link.
+type linkProbe struct {
+	planned, goodput units.Rate
+	lossy            bool
+}
+
+// slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
+const slowStart = 12
 
 // probeLinks measures the rate of every uplink that streams will use. Edges behind the same trunk take
 // turns, so that each has it for itself.
@@ -173,8 +182,9 @@ func (t *testbed) probeLinks(ctx context.Context) error {
 				return err
 			}
 			defer room.Release(share)
-			probes[i].planned = rate
-			probes[i].goodput, err = t.probeLink(ctx, name, narrowest, fidelity.MeasuringTime(rate))
+			roundTrip, lossy := t.plan.detour(name)
+			probes[i] = linkProbe{planned: rate, lossy: lossy}
+			probes[i].goodput, err = t.probeLink(ctx, name, narrowest, slowStart*roundTrip+fidelity.MeasuringTime(rate))
 			return err
 		})
 	}
@@ -203,6 +213,18 @@ func (p *Plan) way(edge string) ([]link.Link, error) {
 		way = append(way, l)
 	}
 	return way, nil
+}
+
+// detour is what netem adds on the way of an edge's packets to the cloud and back: delay (wall), and whether it
+// loses some of them.
+func (p *Plan) detour(edge string) (roundTrip time.Duration, lossy bool) {
+	for _, l := range p.Network.Network.Links {
+		if l.Delay != nil && (l.Name == uplink(edge) || l.Name == edge+".downlink") {
+			roundTrip += l.Delay.Delay
+			lossy = lossy || l.Delay.Loss > 0
+		}
+	}
+	return roundTrip, lossy
 }
 
 // probeLink measures the goodput (wall) from an edge to the cloud in a bulk transfer, for the given time after

@@ -8,13 +8,14 @@ import (
 	"github.com/splitbed/splitbed/workloads/camera"
 )
 
-// surveyed is how many of a directory's pictures are looked at: enough for a mean, few enough to be quick.
-const surveyed = 32
+// PicturesPerSource is how many different pictures a source shows in turn: the answer must vary with the content, and
+// each costs memory on the edge. Of a directory it is the first ones, and their mean size is what the source is planned with.
+const PicturesPerSource = 3
 
 // survey looks at a directory's first pictures: their mean encoded size in bytes, and the first one's size in pixels.
 func survey(dir string) (mean float64, first size, err error) {
 	// The pictures are decoded into a size any will do for, to find out now if one is broken.
-	pictures, err := camera.Directory(dir, sideGrain, sideGrain, surveyed)
+	pictures, err := camera.Directory(dir, sideGrain, sideGrain, PicturesPerSource)
 	if err != nil {
 		return 0, size{}, err
 	}

@@ -170,7 +170,11 @@ func (n *network) add(t TaskSpec, s *Source, whole wish, part float64) {
 		return
 	}
 	whole.source = s
-	whole.bytes *= part
+	if t.Input.Frames != "" {
+		s.FPS = t.FPS * part // the files travel as they are
+	} else {
+		whole.bytes *= part
+	}
 	n.wishes = append(n.wishes, whole)
 }
 

@@ -28,7 +28,9 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A lost terminal is an interruption, too, and a closed pipe an error of writing, not the end of the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// A second Ctrl-C ends the process at once; `splitbed clean` then removes what is left.
 	context.AfterFunc(ctx, stop)
 	os.Exit(exitCode(newApp().RunContext(ctx, os.Args)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,14 +53,20 @@ func run(c *cli.Context) error {
 		return &testbed.InputError{Err: err}
 	}
 	progress, finish := newProgress(os.Stderr)
-	summary, err := testbed.Run(c.Context, experiment, testbed.Options{
+	options := testbed.Options{
 		Out:             c.String("out"),
 		ScheduleFile:    c.String("schedule"),
 		AllowInfeasible: c.Bool("allow-infeasible"),
 		Overcommit:      c.Bool("overcommit"),
-		Keep:            c.Bool("keep"),
 		Progress:        progress,
-	})
+	}
+	if c.Bool("keep") {
+		options.Keep = func(ctx context.Context, s *results.Summary) {
+			progress.Note(fmt.Sprintf("run %s: %s; the testbed stays up until Ctrl-C", s.Run, s.Verdict))
+			<-ctx.Done()
+		}
+	}
+	summary, err := testbed.Run(c.Context, experiment, options)
 	finish()
 	if summary != nil {
 		if printErr := printSummary(c, summary); err == nil {

@@ -112,7 +112,10 @@ func (r *dockerRuntime) create(ctx context.Context, n *dockerNode) error {
 		r.mu.Lock()
 		config.Image = r.ref
 		r.mu.Unlock()
-		created, err := r.docker.ContainerCreate(ctx, config, host, nil, nil, n.object)
+		// An interruption must not leave it open whether the daemon has made the container.
+		making, cancel := cleanup(ctx)
+		created, err := r.docker.ContainerCreate(making, config, host, nil, nil, n.object)
+		cancel()
 		if err == nil {
 			n.id = created.ID
 			return nil
