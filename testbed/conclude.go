@@ -103,16 +103,20 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Repo
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations,
 	})
-	err := errors.Join(
-		results.WriteFrames(dir.file(framesFile), r.frames),
-		results.WriteSamples(dir.file(samplesFile), r.samples),
-		results.WriteSummary(dir.file(summaryFile), summary),
-		writeReport(dir, summary, r),
-	)
-	if err != nil {
+	if err := writeResults(dir, summary, r); err != nil {
 		return &summary, fmt.Errorf("%w; what was measured is in %s, and `splitbed report %s` tries again", err, dir.file(logsDir), dir.path)
 	}
 	return &summary, os.RemoveAll(dir.file(logsDir))
+}
+
+// writeResults writes the records, and what is computed from them, until something cannot be written.
+func writeResults(dir *runDir, s results.Summary, r records) error {
+	return inTurn(
+		func() error { return results.WriteFrames(dir.file(framesFile), r.frames) },
+		func() error { return results.WriteSamples(dir.file(samplesFile), r.samples) },
+		func() error { return results.WriteSummary(dir.file(summaryFile), s) },
+		func() error { return writeReport(dir, s, r) },
+	)
 }
 
 func writeReport(dir *runDir, s results.Summary, r records) error {

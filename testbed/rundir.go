@@ -131,10 +131,20 @@ func (d *runDir) writePlan(p *Plan) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		atomicfile.WriteBytes(d.file(experimentFile), experiment),
-		d.writeJSON(scheduleFile, p.Schedule),
-		d.writeJSON(planFile, p),
-		d.writeJSON(hostFile, p.Host),
+	return inTurn(
+		func() error { return atomicfile.WriteBytes(d.file(experimentFile), experiment) },
+		func() error { return d.writeJSON(scheduleFile, p.Schedule) },
+		func() error { return d.writeJSON(planFile, p) },
+		func() error { return d.writeJSON(hostFile, p.Host) },
 	)
+}
+
+// inTurn does one thing after the other until one fails.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -231,9 +231,12 @@ func TestAFullDiskIsOneErrorAndLeavesNothing(t *testing.T) {
 	testutil.NeedsRoot(t)
 	testutil.NeedsEngine(t)
 	before := inventory(t)
-	got := splitbed(t, "run", "--out", filepath.Join(full(t, "8k"), "run"), "smoke")
-	if got.code != 1 || strings.Count(got.stderr, "splitbed:") != 1 || !strings.Contains(got.stderr, "no space left on device") {
-		t.Errorf("exit code %d, want 1 and one error about the disk:\n%s", got.code, got.stderr)
+	// Full before anything is made, and full when the records are.
+	for _, size := range []string{"8k", "64k"} {
+		got := splitbed(t, "run", "--out", filepath.Join(full(t, size), "run"), "smoke")
+		if got.code != 1 || strings.Count(got.stderr, "no space left on device") != 1 {
+			t.Errorf("%s of disk: exit code %d, want 1 and one error about it:\n%s", size, got.code, got.stderr)
+		}
 	}
 	nothingLeft(t, before)
 }

@@ -135,7 +135,11 @@ func printSummary(c *cli.Context, s *results.Summary) error {
 	if out == "" {
 		out = testbed.DefaultOut(s.Run)
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "\nreport: %s\n", filepath.Join(out, "report.html"))
+	report := filepath.Join(out, "report.html")
+	if _, err := os.Stat(report); err != nil {
+		return nil // it could not be written, which the run's own error says
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "\nreport: %s\n", report)
 	return err
 }
 
