@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -76,21 +77,17 @@ func chooseDilation(asked units.Dilation, b Budget, host Host, deadline units.Vi
 
 // packetCores is the CPU, in cores, that a flow of this goodput costs in full-size packets.
 func packetCores(r units.Rate) float64 {
-	const bitsPerPacket = 8 * 1514
-	return float64(r) / bitsPerPacket * corePerPacket
+	return float64(r) / float64(8*shape.Frame) * corePerPacket
 }
 
 // budget is the CPU a plan needs of this host: the quota of every edge that has layers to compute, the
 // cloud's, and what the packets cost.
 func (s *system) budget(p *Plan) Budget {
-	perCore := units.FLOPS(p.Host.GFLOPSPerCore * 1e9)
+	perCore := p.Host.FLOPSPerCore()
 	var b Budget
-	computes := map[string]bool{}
+	computes := p.computes()
 	tails, traffic := 0.0, 0.0
 	for _, stream := range p.Streams {
-		if stream.Cut > 0 {
-			computes[stream.Edge] = true
-		}
 		tails += stream.TailFLOPs * stream.Source.FPS
 		traffic += 8 * float64(stream.MessageBytes) * stream.Source.FPS
 	}

@@ -65,7 +65,7 @@ func examinations() []examination {
 		{"root", true, "runs as root", "run splitbed as root (sudo): it makes namespaces, qdiscs and cgroups", kernel(needRoot)},
 		{"namespaces", true, "network namespaces and veth pairs can be made", "use a kernel with CONFIG_NET_NS and CONFIG_VETH", kernel(features.Veth)},
 		{"htb", true, "links can be shaped (HTB with a byte queue)", "modprobe sch_htb, or a kernel with CONFIG_NET_SCH_HTB", kernel(features.HTB)},
-		{"cpu-quota", true, "CPU quotas can be set", "mount a cgroup v2 (or v1 cpu) hierarchy with CONFIG_CFS_BANDWIDTH", kernel(node.CheckQuota)},
+		{"cpu-quota", true, "CPU quotas can be set", "mount a cgroup v2 (or v1 cpu) hierarchy with CONFIG_CFS_BANDWIDTH", kernel(features.CPUQuota)},
 		{"engine", true, "ONNX Runtime loads", "make setup, or point ONNXRUNTIME_LIB at libonnxruntime.so", kernel(engine.Init)},
 		{"cache", true, "networks can be kept in " + store.Dir, "make that directory writable or name another in SPLITBED_CACHE",
 			func(context.Context) error { return errors.Join(storeErr, writable(store.Dir)) }},

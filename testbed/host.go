@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
 )
@@ -30,6 +31,9 @@ type Host struct {
 	CPU         string `json:"cpu,omitempty"`
 	MemoryBytes int64  `json:"memory_bytes,omitempty"`
 }
+
+// FLOPSPerCore is GFLOPSPerCore as a rate.
+func (h Host) FLOPSPerCore() units.FLOPS { return units.FLOPS(h.GFLOPSPerCore * 1e9) }
 
 // Calibrate measures this host, for about a second.
 func Calibrate(ctx context.Context, store model.Store) (Host, error) {

@@ -13,7 +13,7 @@ import (
 func (p *Plan) planNetwork(s *system) (err error) {
 	p.Network, err = emulator.NewPlan(p.Run, s.topology, emulator.Options{
 		Dilation:         p.Dilation,
-		FLOPSPerCore:     units.FLOPS(p.Host.GFLOPSPerCore * 1e9),
+		FLOPSPerCore:     p.Host.FLOPSPerCore(),
 		Congestion:       p.Experiment.Emulation.TCP.Congestion,
 		SmallestTransfer: p.smallestTransfers(),
 	})

@@ -40,10 +40,8 @@ func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (rep
 		if err != nil {
 			return setup, err
 		}
-		if s.Cut > 0 {
-			if task.Half, err = store.Head(s.Model, s.Height, s.Width, s.Cut); err != nil {
-				return setup, err
-			}
+		if task.Half, _, err = replay.Halves(store, s.Model, s.Height, s.Width, s.Cut); err != nil {
+			return setup, err
 		}
 		task.Pictures = s.pictures()
 		for _, at := range s.Arrivals {
@@ -69,17 +67,8 @@ func (p *Plan) cloudSetup(node emulator.Node, store model.Store, log string) (re
 		if err != nil {
 			return setup, err
 		}
-		if s.Cut < s.Cuts {
-			if task.Half, err = store.Tail(s.Model, s.Height, s.Width, s.Cut); err != nil {
-				return setup, err
-			}
-		} else {
-			whole, err := store.Whole(s.Model, s.Height, s.Width)
-			if err != nil {
-				return setup, err
-			}
-			// The edge sends the answer itself: nothing is left to run.
-			task.Half = model.File{Input: whole.Output, Output: whole.Output}
+		if _, task.Half, err = replay.Halves(store, s.Model, s.Height, s.Width, s.Cut); err != nil {
+			return setup, err
 		}
 		setup.Tasks = append(setup.Tasks, task)
 	}

@@ -265,8 +265,8 @@ func (t *testbed) probeCompute(ctx context.Context) error {
 	return nil
 }
 
-// computingNodes lists the nodes that have a quota and layers to compute under it.
-func (p *Plan) computingNodes() []emulator.Node {
+// computes names the nodes that have layers to compute.
+func (p *Plan) computes() map[string]bool {
 	computes := map[string]bool{}
 	for _, s := range p.Streams {
 		if s.Cut > 0 {
@@ -276,6 +276,12 @@ func (p *Plan) computingNodes() []emulator.Node {
 			computes[emulator.CloudName] = true
 		}
 	}
+	return computes
+}
+
+// computingNodes lists the nodes that have a quota and layers to compute under it.
+func (p *Plan) computingNodes() []emulator.Node {
+	computes := p.computes()
 	var nodes []emulator.Node
 	for _, n := range p.Network.Nodes {
 		if computes[n.Name] && n.CPU != nil {

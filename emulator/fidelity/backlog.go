@@ -3,6 +3,7 @@ package fidelity
 import (
 	"time"
 
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -24,8 +25,8 @@ const (
 
 // MeasuringTime is how long (wall) a busy link must be watched for its rate to be known to a few percent.
 func MeasuringTime(planned units.Rate) time.Duration {
-	const packetBits = 8 * 1514
-	return max(minMeasured, time.Duration(minPackets*packetBits/float64(planned)*float64(time.Second)))
+	const bits = float64(8 * minPackets * shape.Frame)
+	return max(minMeasured, time.Duration(bits/float64(planned)*float64(time.Second)))
 }
 
 // BackloggedRate is the rate (wall) of a link in the spans between two readings in which its queue

@@ -52,9 +52,3 @@ func CheckDocker(ctx context.Context) error {
 	}
 	return docker.Close()
 }
-
-// CheckQuota tells whether CPU quotas can be set on this host.
-func CheckQuota() error {
-	_, err := readHierarchy()
-	return err
-}
