@@ -21,29 +21,42 @@ const directory = "/run/netns"
 // Path is the file of a named namespace.
 func Path(name string) string { return filepath.Join(directory, name) }
 
-// Do makes a named namespace and calls f in it, on a thread of its own that ends with it: processes that f
-// starts are born in the namespace. A namespace of that name that exists already is left alone and is an
-// error; so is one that f fails in, and that one is removed again.
+// Do makes a named namespace and calls f in it, on a thread that is in it meanwhile: processes that f starts are
+// born in the namespace. A namespace of that name that exists already is left alone and is an error; so is one
+// that f fails in, and that one is removed again.
 func Do(name string, f func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is spoilt for others and ends with this goroutine
-		handle, err := netns.NewNamed(name)
-		if errors.Is(err, fs.ErrExist) {
-			done <- fmt.Errorf("network namespace %s exists already and is not this run's", name)
-			return
-		}
+		// A thread that cannot be brought back is not given back either: it ends with this goroutine. It must be brought
+		// back where that is possible, because the process's first thread never ends and would stay behind.
+		runtime.LockOSThread()
+		home, err := netns.Get()
 		if err != nil {
-			done <- errors.Join(fmt.Errorf("make network namespace %s: %w", name, err), Remove(name))
+			done <- fmt.Errorf("make network namespace %s: %w", name, err)
 			return
 		}
-		if err := errors.Join(handle.Close(), f()); err != nil {
-			done <- errors.Join(err, Remove(name))
-			return
+		err = create(name, f)
+		if netns.Set(home) == nil {
+			runtime.UnlockOSThread()
 		}
-		done <- nil
+		done <- errors.Join(err, home.Close())
 	}()
 	return <-done
+}
+
+// create makes a named namespace, moves the calling thread into it and calls f.
+func create(name string, f func() error) error {
+	handle, err := netns.NewNamed(name)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("network namespace %s exists already and is not this run's", name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("make network namespace %s: %w", name, err), Remove(name))
+	}
+	if err := errors.Join(handle.Close(), f()); err != nil {
+		return errors.Join(err, Remove(name))
+	}
+	return nil
 }
 
 // Make makes a named namespace.
