@@ -51,14 +51,14 @@ func Check(inst Instance, sched Schedule) []Violation {
 			if n < len(a.Rates) {
 				assigned = a.Rates[n]
 			}
-			d := p.Demand[a.Cut]
+			d := t.Demand(p, a.Cut)
 			// Written so that NaN, negative and infinite assignments break the constraint too. An infinite demand
 			// can't be met by any assignment.
 			if math.IsInf(float64(assigned), 0) || math.IsInf(float64(d.Rate), 1) || !(assigned >= 0 && float64(assigned) >= float64(d.Rate)*(1-Tolerance)) {
 				out = append(out, Violation{Task: t.Name, Subject: inst.Edges[p.Edge].Name, Resource: Latency,
 					Asked: float64(d.Rate), Allowed: float64(assigned)})
 			}
-			use.add(p.Edge, Demand{Rate: assigned, Compute: d.Compute})
+			use.add(int(p.Edge), Demand{Rate: assigned, Compute: d.Compute})
 		}
 	}
 	for j := len(inst.Tasks); j < len(sched.Tasks); j++ {

@@ -36,7 +36,7 @@ func TestCheckNamesEveryBrokenConstraint(t *testing.T) {
 		"negative cut":            {nil, schedule(-1, 1e6, 1e6), []Violation{{"cam", "cam", Cut, -1, 2}}},
 		"tasks missing":           {nil, Schedule{}, []Violation{{"cam", "cam", Order, 0, 0}}},
 		"a task nobody knows":     {nil, Schedule{Tasks: []Assignment{{Task: "cam"}, {Task: "x"}}}, []Violation{{"x", "x", Order, 0, 0}}},
-		"a demand no rate can meet": {func(i *Instance) { i.Tasks[0].At[0].Demand[1].Rate = units.Rate(inf) }, schedule(1, 4e6, 4e6),
+		"a demand no rate can meet": {func(i *Instance) { i.Tasks[0].Costs[0][1].Rate = units.Rate(inf) }, schedule(1, 4e6, 4e6),
 			[]Violation{{"cam", "gw-a", Latency, inf, 4e6}}},
 		"all at once": {func(i *Instance) { i.Edges[1].Compute = 2e9 }, schedule(2, 50e6, 0.5e6), []Violation{
 			{"cam", "gw-b", Latency, 1e6, 0.5e6}, {"", "gw-a", Uplink, 50e6, 45e6}, {"", "gw-b", Compute, 3e9, 2e9}, {"", "west", OnTrunk, 50.5e6, 36e6}}},

@@ -36,7 +36,7 @@ func TestScheduleSurvivesItsFile(t *testing.T) {
 
 func TestReadScheduleMatchesTasksByName(t *testing.T) {
 	inst := small()
-	inst.Tasks = append(inst.Tasks, Task{Name: "door", At: inst.Tasks[0].At[:1]})
+	inst.Tasks = append(inst.Tasks, Task{Name: "door", Costs: inst.Tasks[0].Costs, At: inst.Tasks[0].At[:1]})
 	got, err := ReadSchedule(strings.NewReader(`{"algorithm": "mine", "tasks": [
 		{"task": "door", "deployed": true, "k": 2, "rates": ["5Mbps"]},
 		{"task": "cam", "deployed": false, "k": 0}]}`), inst)

@@ -9,14 +9,6 @@ import (
 // ErrInstance is wrapped by every error of [Instance.Validate].
 var ErrInstance = errors.New("bad scheduling instance")
 
-// Cuts is N, the number of layers of the task's network and so its deepest cut; 0 when the task has no places.
-func (t Task) Cuts() int {
-	if len(t.At) == 0 {
-		return 0
-	}
-	return len(t.At[0].Demand) - 1
-}
-
 // Validate reports the first thing that makes the instance impossible to schedule: a figure that is
 // not a number, negative or infinite where it may not be, a name given twice, an index that points
 // nowhere, a task without input. The error wraps [ErrInstance] and names the edge, trunk or task.
@@ -85,34 +77,45 @@ func (inst Instance) validateTasks() error {
 		if len(t.At) == 0 {
 			return fmt.Errorf("%w: task %s has input at no edge", ErrInstance, t.Name)
 		}
-		if t.Cuts() < 1 {
-			return fmt.Errorf("%w: task %s: %d demands at its first place; cuts 0..N of a network with at least one layer need two or more",
-				ErrInstance, t.Name, len(t.At[0].Demand))
+		if err := t.validateCosts(); err != nil {
+			return err
 		}
 		for _, p := range t.At {
-			if p.Edge < 0 || p.Edge >= len(inst.Edges) {
+			if p.Edge < 0 || int(p.Edge) >= len(inst.Edges) {
 				return fmt.Errorf("%w: task %s: edge index %d points to none of the %d edges", ErrInstance, t.Name, p.Edge, len(inst.Edges))
 			}
-			edge := inst.Edges[p.Edge].Name
 			if seen[p.Edge] == j+1 {
-				return fmt.Errorf("%w: task %s names edge %s twice", ErrInstance, t.Name, edge)
+				return fmt.Errorf("%w: task %s names edge %s twice", ErrInstance, t.Name, inst.Edges[p.Edge].Name)
 			}
 			seen[p.Edge] = j + 1
 			if !positive(p.Input) {
-				return fmt.Errorf("%w: task %s at %s: input %v B/s must be finite and above 0", ErrInstance, t.Name, edge, p.Input)
+				return fmt.Errorf("%w: task %s at %s: input %v B/s must be finite and above 0", ErrInstance, t.Name, inst.Edges[p.Edge].Name, p.Input)
 			}
-			if len(p.Demand) != t.Cuts()+1 {
-				return fmt.Errorf("%w: task %s at %s: %d demands, but %d at its first place; a task has the same cuts everywhere",
-					ErrInstance, t.Name, edge, len(p.Demand), t.Cuts()+1)
+			if p.Cost < 0 || int(p.Cost) >= len(t.Costs) {
+				return fmt.Errorf("%w: task %s at %s: cost index %d points to none of the %d tables of costs",
+					ErrInstance, t.Name, inst.Edges[p.Edge].Name, p.Cost, len(t.Costs))
 			}
-			for k, d := range p.Demand {
-				if !(d.Rate >= 0) {
-					return fmt.Errorf("%w: task %s at %s, cut %d: rate %v bit/s must be at least 0", ErrInstance, t.Name, edge, k, float64(d.Rate))
-				}
-				if !(d.Compute >= 0) || math.IsInf(float64(d.Compute), 1) {
-					return fmt.Errorf("%w: task %s at %s, cut %d: compute %v FLOP/s must be finite and at least 0",
-						ErrInstance, t.Name, edge, k, float64(d.Compute))
-				}
+		}
+	}
+	return nil
+}
+
+func (t Task) validateCosts() error {
+	if t.Cuts() < 1 {
+		return fmt.Errorf("%w: task %s: its costs have no cut to choose from; cuts 0..N of a network with at least one layer need two or more",
+			ErrInstance, t.Name)
+	}
+	for n, table := range t.Costs {
+		if len(table) != t.Cuts()+1 {
+			return fmt.Errorf("%w: task %s: %d demands in table %d of its costs, but %d in the first; a task has the same cuts everywhere",
+				ErrInstance, t.Name, len(table), n, t.Cuts()+1)
+		}
+		for k, d := range table {
+			if !(d.Rate >= 0) {
+				return fmt.Errorf("%w: task %s, table %d, cut %d: rate %v bit/s must be at least 0", ErrInstance, t.Name, n, k, float64(d.Rate))
+			}
+			if !(d.Compute >= 0) || math.IsInf(float64(d.Compute), 1) {
+				return fmt.Errorf("%w: task %s, table %d, cut %d: compute %v FLOP/s must be finite and at least 0", ErrInstance, t.Name, n, k, float64(d.Compute))
 			}
 		}
 	}

@@ -14,11 +14,14 @@ import (
 // small is a valid instance: two edges behind one trunk, one task at both with cuts 0..2.
 func small() Instance {
 	demand := func() []Demand { return []Demand{{8e6, 0}, {4e6, 1e9}, {1e6, 3e9}} }
+	cam := Task{Name: "cam"}
+	cam.Add(0, 200e3, demand())
+	cam.Add(1, 100e3, demand())
 	return Instance{
 		Threshold: 0.9,
 		Edges:     []Edge{{"gw-a", 10e9, 50e6, 0}, {"gw-b", 10e9, 10e6, 0}},
 		Trunks:    []Trunk{{"west", 40e6, -1}},
-		Tasks:     []Task{{"cam", []Place{{0, 200e3, demand()}, {1, 100e3, demand()}}}},
+		Tasks:     []Task{cam},
 	}
 }
 
@@ -47,10 +50,11 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"edge index":          {func(i *Instance) { i.Tasks[0].At[1].Edge = 2 }, "task cam: edge index 2 points to none of the 2 edges"},
 		"edge twice in task":  {func(i *Instance) { i.Tasks[0].At[1].Edge = 0 }, "task cam names edge gw-a twice"},
 		"input negative":      {func(i *Instance) { i.Tasks[0].At[0].Input = -1 }, "task cam at gw-a: input -1"},
-		"no layers":           {func(i *Instance) { i.Tasks[0].At[0].Demand = i.Tasks[0].At[0].Demand[:1] }, "task cam: 1 demands"},
-		"cuts differ":         {func(i *Instance) { i.Tasks[0].At[1].Demand = i.Tasks[0].At[1].Demand[:2] }, "task cam at gw-b: 2 demands, but 3"},
-		"demand rate NaN":     {func(i *Instance) { i.Tasks[0].At[1].Demand[1].Rate = units.Rate(math.NaN()) }, "task cam at gw-b, cut 1: rate NaN"},
-		"demand compute +Inf": {func(i *Instance) { i.Tasks[0].At[0].Demand[2].Compute = units.FLOPS(math.Inf(1)) }, "task cam at gw-a, cut 2: compute +Inf"},
+		"no layers":           {func(i *Instance) { i.Tasks[0].Costs[0] = i.Tasks[0].Costs[0][:1] }, "task cam: its costs have no cut"},
+		"cuts differ":         {func(i *Instance) { i.Tasks[0].Costs[1] = i.Tasks[0].Costs[1][:2] }, "task cam: 2 demands in table 1 of its costs, but 3"},
+		"cost index":          {func(i *Instance) { i.Tasks[0].At[1].Cost = 2 }, "task cam at gw-b: cost index 2 points to none of the 2"},
+		"demand rate NaN":     {func(i *Instance) { i.Tasks[0].Costs[1][1].Rate = units.Rate(math.NaN()) }, "task cam, table 1, cut 1: rate NaN"},
+		"demand compute +Inf": {func(i *Instance) { i.Tasks[0].Costs[0][2].Compute = units.FLOPS(math.Inf(1)) }, "task cam, table 0, cut 2: compute +Inf"},
 	} {
 		inst := small()
 		c.spoil(&inst)
@@ -60,7 +64,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 	inst := small()
-	inst.Tasks[0].At[0].Demand[0].Rate = units.Rate(math.Inf(1))
+	inst.Tasks[0].Costs[0][0].Rate = units.Rate(math.Inf(1))
 	if err := inst.Validate(); err != nil {
 		t.Errorf("a cut no rate is enough for is allowed, got %v", err)
 	}
@@ -84,16 +88,17 @@ func random(r *rand.Rand, edges, tasks int) Instance {
 			ops = append(ops, ops[k]+0.2*math.Exp(3*r.Float64()))
 		}
 		task := Task{Name: fmt.Sprintf("task%d", j)}
-		for n, i := range r.Perm(edges)[:1+r.IntN(edges)] {
+		for _, i := range r.Perm(edges)[:1+r.IntN(edges)] {
 			d := size * (3 + 27*r.Float64())
-			task.At = append(task.At, Place{Edge: i, Input: d})
+			var demand []Demand
 			for k := range ratio {
 				rate := units.Rate(8 * d * ratio[k] / 0.2)
 				if k == 0 && r.IntN(10) == 0 {
 					rate = units.Rate(math.Inf(1))
 				}
-				task.At[n].Demand = append(task.At[n].Demand, Demand{rate, units.FLOPS(d * ops[k])})
+				demand = append(demand, Demand{rate, units.FLOPS(d * ops[k])})
 			}
+			task.Add(i, d, demand)
 		}
 		inst.Tasks = append(inst.Tasks, task)
 	}

@@ -51,14 +51,13 @@ func paperInstance(edges, tasks int, seed uint64) Instance {
 	for j := range tasks {
 		net := networks[r.IntN(len(networks))]
 		input := 100e3 + r.Float64()*900e3
-		task := Task{Name: fmt.Sprintf("t%d", j)}
+		costs := []Demand{{8 / 0.2, 0}}
+		for k := range net.ratio {
+			costs = append(costs, Demand{units.Rate(8 * net.ratio[k] * encoding / 0.2), units.FLOPS(net.ops[k] * encoding)})
+		}
+		task := Task{Name: fmt.Sprintf("t%d", j), Costs: [][]Demand{costs}}
 		for i, e := range inst.Edges {
-			d := input * float64(e.Uplink) / total
-			demand := []Demand{{units.Rate(8 * d / 0.2), 0}}
-			for k := range net.ratio {
-				demand = append(demand, Demand{units.Rate(8 * d * net.ratio[k] * encoding / 0.2), units.FLOPS(d * net.ops[k] * encoding)})
-			}
-			task.At = append(task.At, Place{i, d, demand})
+			task.At = append(task.At, Place{Edge: int32(i), Input: input * float64(e.Uplink) / total})
 		}
 		inst.Tasks = append(inst.Tasks, task)
 	}

@@ -36,6 +36,9 @@ func ByName(name string) (Planner, error) {
 	case "edge":
 		return greedy{name: name, cuts: func(n int) (int, int) { return n, n }}, nil
 	}
+	if rule, ok := RuleByName(name); ok {
+		return inOrder{rule}, nil
+	}
 	if number, ok := strings.CutPrefix(name, "fixed:"); ok {
 		k, err := strconv.ParseUint(number, 10, 16)
 		if err != nil {
@@ -50,7 +53,20 @@ func ByName(name string) (Planner, error) {
 func deploy(t Task, k int) Assignment {
 	rates := make([]units.Rate, len(t.At))
 	for n, p := range t.At {
-		rates[n] = p.Demand[k].Rate
+		rates[n] = t.Demand(p, k).Rate
 	}
 	return Assignment{Task: t.Name, Deployed: true, Cut: k, Rates: rates}
+}
+
+// rules lists the online algorithms.
+func rules() []Rule { return nil }
+
+// RuleByName returns the online algorithm of a name, for [Admit]; false for names that are not one's.
+func RuleByName(name string) (Rule, bool) {
+	for _, r := range rules() {
+		if r.Name() == name {
+			return r, true
+		}
+	}
+	return nil, false
 }

@@ -27,6 +27,13 @@ func plan(t testing.TB, name string, inst Instance) Schedule {
 	return sched
 }
 
+// single is a task with input at one edge.
+func single(name string, edge int, input float64, demand []Demand) Task {
+	t := Task{Name: name}
+	t.Add(edge, input, demand)
+	return t
+}
+
 func deployed(s Schedule) int {
 	n := 0
 	for _, a := range s.Tasks {
@@ -86,8 +93,8 @@ func TestEachPlannerUsesTheCutsOfItsName(t *testing.T) {
 			continue
 		}
 		for n, p := range inst.Tasks[0].At {
-			if a.Rates[n] != p.Demand[want].Rate {
-				t.Errorf("%s, place %d: assigned %v, want the demand %v", name, n, a.Rates[n], p.Demand[want].Rate)
+			if a.Rates[n] != inst.Tasks[0].Demand(p, want).Rate {
+				t.Errorf("%s, place %d: assigned %v, want the demand %v", name, n, a.Rates[n], inst.Tasks[0].Demand(p, want).Rate)
 			}
 		}
 	}
@@ -117,7 +124,7 @@ func TestLayerTakesTheCutWithTheSmallestBottleneck(t *testing.T) {
 	} {
 		inst := Instance{Threshold: 1, Edges: []Edge{{"gw", 100, 100, -1}}}
 		for j, tk := range c.tasks {
-			inst.Tasks = append(inst.Tasks, Task{fmt.Sprintf("t%d", j), []Place{{0, tk.input, append([]Demand{{1e9, 0}}, tk.demand...)}}})
+			inst.Tasks = append(inst.Tasks, single(fmt.Sprintf("t%d", j), 0, tk.input, append([]Demand{{1e9, 0}}, tk.demand...)))
 		}
 		var got []int
 		for _, a := range plan(t, "layer", inst).Tasks {
@@ -270,11 +277,11 @@ func TestTheStatedRatioOf2VDoesNotHold(t *testing.T) {
 	wide := Task{Name: "wide"}
 	for i := range edges {
 		inst.Edges = append(inst.Edges, Edge{fmt.Sprintf("e%d", i), 100, 1e9, -1})
-		wide.At = append(wide.At, Place{i, 51, []Demand{{1e3, 0}, {100, 51}}})
+		wide.Add(i, 51, []Demand{{1e3, 0}, {100, 51}})
 	}
 	inst.Tasks = append(inst.Tasks, wide)
 	for i := range edges {
-		inst.Tasks = append(inst.Tasks, Task{fmt.Sprintf("narrow%d", i), []Place{{i, 52, []Demand{{1e3, 0}, {100, 52}}}}})
+		inst.Tasks = append(inst.Tasks, single(fmt.Sprintf("narrow%d", i), i, 52, []Demand{{1e3, 0}, {100, 52}}))
 	}
 	if got := deployed(plan(t, "layer", inst)); got != 1 {
 		t.Errorf("layer deploys %d tasks, want 1: the wide one", got)

@@ -29,17 +29,20 @@ type Trunk struct {
 
 // Task is one CNN service; it is deployed at every place of At, with one cut for all, or not at all.
 type Task struct {
-	Name string  `json:"name"`
-	At   []Place `json:"at"`
+	Name string
+	// Costs are tables of what the cuts ask for an input of one byte a second: Costs[c][k] for cut k = 0..N.
+	// Tables may be shared, between the places of a task and between tasks, which is what keeps large
+	// instances small: in the paper's form, 8·r_jk/Q_j and l_jk, a task has one.
+	Costs [][]Demand
+	At    []Place
 }
 
-// Place is a task's input at one edge (an index into Instance.Edges).
+// Place is a task's input at one edge.
 type Place struct {
-	Edge int `json:"edge"`
+	Edge int32 // index into Instance.Edges
+	Cost int32 // index into Task.Costs
 	// Input is d_ij, bytes of encoded input a second.
-	Input float64 `json:"input"`
-	// Demand[k] is what cut k asks of the edge, k = 0..N.
-	Demand []Demand `json:"demand"`
+	Input float64
 }
 
 // Demand is what one cut of a task asks of one edge.
@@ -48,6 +51,32 @@ type Demand struct {
 	Rate units.Rate `json:"rate"`
 	// Compute is the operations a second of layers 1..k.
 	Compute units.FLOPS `json:"compute"`
+}
+
+// times is the demand of x times the input.
+func (d Demand) times(x float64) Demand {
+	return Demand{d.Rate * units.Rate(x), d.Compute * units.FLOPS(x)}
+}
+
+// Cuts is N, the number of layers of the task's network and so its deepest cut; 0 when there is no cost table.
+func (t Task) Cuts() int {
+	if len(t.Costs) == 0 {
+		return 0
+	}
+	return len(t.Costs[0]) - 1
+}
+
+// Demand is what cut k asks of the edge at a place of the task.
+func (t Task) Demand(p Place, k int) Demand { return t.Costs[p.Cost][k].times(p.Input) }
+
+// Add gives the task input at one more edge, of so many bytes a second, where cut k asks for demand[k].
+func (t *Task) Add(edge int, input float64, demand []Demand) {
+	table := make([]Demand, len(demand))
+	for k, d := range demand {
+		table[k] = Demand{d.Rate / units.Rate(input), d.Compute / units.FLOPS(input)}
+	}
+	t.At = append(t.At, Place{Edge: int32(edge), Cost: int32(len(t.Costs)), Input: input})
+	t.Costs = append(t.Costs, table)
 }
 
 // Schedule says for each task of an instance, in its order, whether it runs and how.

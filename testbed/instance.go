@@ -85,18 +85,18 @@ func (s *system) instance(margin float64, framing bool) scheduler.Instance {
 		t := scheduler.Task{Name: task.Name}
 		for _, source := range task.At {
 			edge := s.edges[source.Edge]
-			place := scheduler.Place{Edge: edge, Input: float64(source.Input) * source.FPS}
+			var demand []scheduler.Demand
 			for cut, layer := range s.profile(task, source).Layers {
 				bytes := s.messageBytes(task, source, cut)
 				if framing {
 					bytes = shape.WireBytes(bytes)
 				}
-				place.Demand = append(place.Demand, scheduler.Demand{
+				demand = append(demand, scheduler.Demand{
 					Rate:    scheduler.Bandwidth(bytes, source.FPS, task.Deadline, s.delay(edge), margin),
 					Compute: units.FLOPS(layer.FLOPs * source.FPS),
 				})
 			}
-			t.At = append(t.At, place)
+			t.Add(edge, float64(source.Input)*source.FPS, demand)
 		}
 		inst.Tasks = append(inst.Tasks, t)
 	}

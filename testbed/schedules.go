@@ -86,7 +86,7 @@ func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) Sch
 		for n, place := range inst.Tasks[t].At {
 			e := inst.Edges[place.Edge]
 			uplinks[place.Edge] += float64(a.Rates[n]) / (inst.Threshold * float64(e.Uplink))
-			compute[place.Edge] += float64(place.Demand[a.Cut].Compute) / float64(e.Compute)
+			compute[place.Edge] += float64(inst.Tasks[t].Demand(place, a.Cut).Compute) / float64(e.Compute)
 		}
 	}
 	for i, e := range inst.Edges {

@@ -1,0 +1,166 @@
+package scheduler
+
+import (
+	"math"
+)
+
+// State is what runs at some moment: the tasks that are deployed, with their cuts, and what they use. Planners
+// and admission rules work on one. It is not safe for concurrent use.
+type State struct {
+	inst Instance
+	// cut[j] is the cut of task j, or notDeployed.
+	cut   []int32
+	count int
+	used  *load
+	// perBit, perOp and perTrunkBit turn bit/s and FLOP/s into shares of what may be used.
+	perBit, perOp, perTrunkBit []float64
+	// worst[k] is the highest utilisation cut k leaves; extra[n][k] what the task adds to trunk n.
+	worst   []float64
+	extra   [][]float64
+	touched []int
+}
+
+const notDeployed = -1
+
+// planTolerance lets a link be filled to the last bit in spite of rounding, and stays below
+// Tolerance so that Check, which sums in another order, agrees.
+const planTolerance = Tolerance / 2
+
+// NewState is a state in which nothing runs. The instance must be valid.
+func NewState(inst Instance) *State {
+	s := &State{inst: inst, used: newLoad(inst), cut: make([]int32, len(inst.Tasks)), extra: make([][]float64, len(inst.Trunks))}
+	for j := range s.cut {
+		s.cut[j] = notDeployed
+	}
+	for _, e := range inst.Edges {
+		s.perBit = append(s.perBit, 1/(inst.Threshold*float64(e.Uplink)))
+		s.perOp = append(s.perOp, 1/float64(e.Compute))
+	}
+	for _, t := range inst.Trunks {
+		s.perTrunkBit = append(s.perTrunkBit, 1/(inst.Threshold*float64(t.Rate)))
+	}
+	return s
+}
+
+// Count is the number of tasks that run.
+func (s *State) Count() int { return s.count }
+
+// Cut is the cut of task j, and whether it runs.
+func (s *State) Cut(j int) (k int, deployed bool) { return int(s.cut[j]), s.cut[j] != notDeployed }
+
+// Deploy has task j run with cut k, whether it fits or not. It must not run already.
+func (s *State) Deploy(j, k int) { s.change(j, k, 1); s.cut[j] = int32(k); s.count++ }
+
+// Remove ends task j, which must run.
+func (s *State) Remove(j int) { s.change(j, int(s.cut[j]), -1); s.cut[j] = notDeployed; s.count-- }
+
+func (s *State) change(j, k int, sign float64) {
+	t := &s.inst.Tasks[j]
+	for _, p := range t.At {
+		s.used.add(int(p.Edge), t.Demand(p, k).times(sign))
+	}
+}
+
+// Fits tells whether task j, which does not run, has room with cut k.
+func (s *State) Fits(j, k int) bool { _, ok := s.Best(j, k, k); return ok }
+
+// Best is the cut in first..last with which task j, which does not run, leaves the smallest bottleneck: the highest
+// utilisation, of bandwidth or compute, over all edges and trunks it touches; ties go to the smaller cut. ok is
+// false when no cut has room.
+func (s *State) Best(j, first, last int) (k int, ok bool) {
+	k, bottleneck := s.best(&s.inst.Tasks[j], first, last)
+	return k, bottleneck <= 1+planTolerance
+}
+
+// Bottleneck is the highest utilisation that task j, which does not run, would leave with cut k over what it touches.
+func (s *State) Bottleneck(j, k int) float64 {
+	_, u := s.best(&s.inst.Tasks[j], k, k)
+	return u
+}
+
+func (s *State) best(t *Task, first, last int) (int, float64) {
+	s.worst = append(s.worst[:0], make([]float64, last-first+1)...)
+	worst := s.worst
+	for _, p := range t.At {
+		i, costs := p.Edge, t.Costs[p.Cost][first:last+1]
+		perBit, perOp := s.perBit[i], s.perOp[i]
+		uplink, compute := s.used.uplink[i]*perBit, s.used.compute[i]*perOp
+		perBit, perOp = perBit*p.Input, perOp*p.Input
+		for n, d := range costs {
+			// Comparisons instead of max, which also orders NaN and zeros: this is the innermost loop.
+			if u := uplink + float64(d.Rate)*perBit; u > worst[n] {
+				worst[n] = u
+			}
+			if u := compute + float64(d.Compute)*perOp; u > worst[n] {
+				worst[n] = u
+			}
+		}
+		for n := s.inst.Edges[i].Trunk; n >= 0; n = s.inst.Trunks[n].Next {
+			s.touch(n, p.Input, costs)
+		}
+	}
+	for _, n := range s.touched {
+		for k, r := range s.extra[n] {
+			s.worst[k] = max(s.worst[k], (s.used.trunk[n]+r)*s.perTrunkBit[n])
+		}
+		s.extra[n] = s.extra[n][:0]
+	}
+	s.touched = s.touched[:0]
+
+	bottleneck, k := math.Inf(1), first
+	for n, u := range s.worst {
+		if u < bottleneck {
+			bottleneck, k = u, first+n
+		}
+	}
+	return k, bottleneck
+}
+
+// touch adds what each cut sends through trunk n from one more edge.
+func (s *State) touch(n int, input float64, costs []Demand) {
+	if len(s.extra[n]) == 0 {
+		s.touched = append(s.touched, n)
+		s.extra[n] = append(s.extra[n], make([]float64, len(costs))...)
+	}
+	for k, d := range costs {
+		s.extra[n][k] += input * float64(d.Rate)
+	}
+}
+
+// Schedule is what runs now as a schedule: every task of the instance, those that run assigned exactly what their
+// cut demands.
+func (s *State) Schedule(algorithm string) Schedule {
+	sched := Schedule{Algorithm: algorithm, Tasks: make([]Assignment, len(s.inst.Tasks))}
+	for j, t := range s.inst.Tasks {
+		if k, ok := s.Cut(j); ok {
+			sched.Tasks[j] = deploy(t, k)
+		} else {
+			sched.Tasks[j] = Assignment{Task: t.Name}
+		}
+	}
+	return sched
+}
+
+// load is what has been assigned so far: bit/s of every uplink and trunk, FLOP/s of every edge.
+type load struct {
+	inst                   Instance
+	uplink, compute, trunk []float64
+}
+
+func newLoad(inst Instance) *load {
+	return &load{
+		inst:    inst,
+		uplink:  make([]float64, len(inst.Edges)),
+		compute: make([]float64, len(inst.Edges)),
+		trunk:   make([]float64, len(inst.Trunks)),
+	}
+}
+
+// add puts a demand on the edge and on every trunk between it and the cloud.
+func (l *load) add(edge int, d Demand) {
+	l.uplink[edge] += float64(d.Rate)
+	l.compute[edge] += float64(d.Compute)
+	for n := l.inst.Edges[edge].Trunk; n >= 0; n = l.inst.Trunks[n].Next {
+		l.trunk[n] += float64(d.Rate)
+	}
+}
