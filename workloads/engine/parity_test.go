@@ -11,7 +11,7 @@ import (
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
-// sizes are two pictures for each network: its usual one and an odd one.
+// sizes are two pictures for each network, a usual one and an odd one; of the large networks small ones, to save time.
 var sizes = []struct {
 	name string
 	h, w int
@@ -19,6 +19,13 @@ var sizes = []struct {
 	{"alexnet", 224, 224}, {"alexnet", 301, 411},
 	{"cnn1", 360, 640}, {"cnn1", 97, 203},
 	{"cnn2", 268, 178}, {"cnn2", 65, 131},
+	{"lenet5", 32, 32}, {"lenet5", 61, 47},
+	{"mobilenet", 224, 224}, {"mobilenet", 97, 131},
+	{"nin", 224, 224}, {"nin", 131, 97},
+	{"resnet18", 224, 224}, {"resnet18", 97, 131},
+	{"squeezenet", 227, 227}, {"squeezenet", 97, 131},
+	{"vgg16", 224, 224},
+	{"vggf", 224, 224}, {"vggf", 251, 233},
 }
 
 func TestHeadAndTailEqualTheWholeAtEveryCut(t *testing.T) {

@@ -106,7 +106,7 @@ const (
 
 	nodeIn, nodeOut, nodeName, nodeOp, nodeAttr protowire.Number = 1, 2, 3, 4, 5
 
-	attrName, attrInt, attrGraph, attrInts, attrGraphs, attrType protowire.Number = 1, 3, 6, 8, 11, 20
+	attrName, attrFloat, attrInt, attrGraph, attrInts, attrGraphs, attrType protowire.Number = 1, 2, 3, 6, 8, 11, 20
 
 	tensorDims, tensorElem, tensorName, tensorRaw, tensorExternal, tensorPlace protowire.Number = 1, 2, 8, 9, 13, 14
 	tensorFloats, tensorInts, tensorStrings, tensorLongs                       protowire.Number = 4, 5, 6, 7

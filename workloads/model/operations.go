@@ -8,7 +8,8 @@ import "fmt"
 // Operations are counted as follows, in all networks: a multiplication and an addition are one each,
 // so a convolution or a fully connected layer with K inputs per output makes 2K, the bias included (it is
 // what the first product is added to). An activation makes 1 per element, pooling one per element of
-// its window, a residual sum 1 per element, softmax 5 per class. Moving data counts nothing.
+// its window, a residual sum 1 per element, response normalisation 2 for each channel in the sum and 4 more per
+// element, softmax 5 per class. Moving data counts nothing.
 type operation interface {
 	add(p *planner, in spot) (spot, error)
 }
@@ -106,11 +107,9 @@ type full struct {
 }
 
 func (f full) add(p *planner, in spot) (spot, error) {
-	if len(in.shape) > 1 {
-		in = p.step(step{
-			op: "Flatten", in: []string{in.tensor}, shape: []int{in.elems()},
-			attrs: []attribute{{name: "axis", value: 1}},
-		})
+	in, err := flatten{}.add(p, in)
+	if err != nil {
+		return spot{}, err
 	}
 	fan := in.shape[0]
 	out := p.step(step{
@@ -126,6 +125,37 @@ func (f full) add(p *planner, in spot) (spot, error) {
 		return out, nil
 	}
 	return relu{}.add(p, out)
+}
+
+// flatten makes a vector of a picture and leaves a vector as it is.
+type flatten struct{}
+
+func (flatten) add(p *planner, in spot) (spot, error) {
+	if len(in.shape) == 1 {
+		return in, nil
+	}
+	return p.step(step{
+		op: "Flatten", in: []string{in.tensor}, shape: []int{in.elems()},
+		attrs: []attribute{{name: "axis", value: 1}},
+	}), nil
+}
+
+// normalise is response normalisation across channels (Krizhevsky et al., NIPS 2012, section 3.3): an element x becomes
+// x/(2 + 0.0001·Σx²)^0.75, the sum over the element's place in five neighbouring channels. ONNX divides alpha by their number.
+type normalise struct{}
+
+func (normalise) add(p *planner, in spot) (spot, error) {
+	if err := in.picture("normalise"); err != nil {
+		return spot{}, err
+	}
+	const channels = 5
+	return p.step(step{
+		op: "LRN", in: []string{in.tensor}, shape: in.shape,
+		attrs: []attribute{
+			{name: "size", value: channels}, {name: "alpha", real: channels * 1e-4}, {name: "beta", real: 0.75}, {name: "bias", real: 2},
+		},
+		perOutput: 2*channels + 4,
+	}), nil
 }
 
 // softmax turns the last layer's numbers into the answer, one probability per class.

@@ -42,6 +42,53 @@ func Describe(name string, h, w int) (Profile, error) {
 	return p.profile(), nil
 }
 
+// Description is a built-in network at the picture size it was made for, as `splitbed model list --json` prints it.
+type Description struct {
+	Model      string `json:"model"`
+	Height     int    `json:"height"`
+	Width      int    `json:"width"`
+	Parameters int64  `json:"parameters"`
+	// InputBytes is the size of the encoded picture.
+	InputBytes units.Bytes        `json:"input_bytes"`
+	Layers     []LayerDescription `json:"layers"` // k = 1..N
+}
+
+// LayerDescription is a cut after layer K: C,H,W or n of one frame, the bytes of the default wire type, r and l of the
+// paper, and the operations of layers 1..K.
+type LayerDescription struct {
+	K        int         `json:"k"`
+	Name     string      `json:"name"`
+	Shape    []int       `json:"shape"`
+	Bytes    units.Bytes `json:"bytes"`
+	Ratio    float64     `json:"ratio"`
+	FLOPs    float64     `json:"flops"`
+	Overhead float64     `json:"overhead"`
+}
+
+// DescribeUsual describes a built-in network at its [UsualSize].
+func DescribeUsual(name string) (Description, error) {
+	n, err := find(name)
+	if err != nil {
+		return Description{}, err
+	}
+	plan, err := n.plan(n.height, n.width)
+	if err != nil {
+		return Description{}, err
+	}
+	p := plan.profile()
+	d := Description{Model: name, Height: p.Height, Width: p.Width, InputBytes: p.InputBytes()}
+	for _, w := range plan.weights() {
+		d.Parameters += w.bytes() / 4
+	}
+	for k, l := range p.Layers[1:] {
+		k++
+		d.Layers = append(d.Layers, LayerDescription{
+			K: k, Name: l.Name, Shape: l.Shape, Bytes: p.Bytes(k), Ratio: p.Ratio(k), FLOPs: l.FLOPs, Overhead: p.Overhead(k),
+		})
+	}
+	return d, nil
+}
+
 func (p *plan) profile() Profile {
 	out := Profile{Model: p.network.name, Height: p.h, Width: p.w}
 	for k, end := range p.ends {

@@ -166,10 +166,10 @@ func TestOperationsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-// testNetworks exercise what the built-in networks do not use yet: residual, fire and depthwise blocks.
+// testNetworks are small ones with residual, fire and depthwise blocks.
 func testNetworks() []network {
 	return []network{
-		{"residual", []layer{
+		{"residual", 64, 48, []layer{
 			{"stem", []operation{conv{out: 8, kernel: 7, stride: 2, pad: 3}, maxPool{kernel: 3, stride: 2, pad: 1}}},
 			{"block1", []operation{residual{main: []operation{conv{out: 8, kernel: 3, pad: 1}, conv{out: 8, kernel: 3, pad: 1, linear: true}}}, relu{}}},
 			{"block2", []operation{residual{
@@ -178,7 +178,7 @@ func testNetworks() []network {
 			}, relu{}}},
 			{"fc", []operation{averageTo{1, 1}, full{out: 10, linear: true}, softmax{}}},
 		}},
-		{"fire", []layer{
+		{"fire", 64, 48, []layer{
 			{"conv1", []operation{conv{out: 8, kernel: 3, stride: 2}}},
 			{"fire2", []operation{conv{out: 4, kernel: 1}, concat{branches: [][]operation{
 				{conv{out: 8, kernel: 1}}, {conv{out: 8, kernel: 3, pad: 1}},

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 
@@ -93,15 +94,16 @@ func newValue(name string, shape []int64) Value {
 	return Value{Tensor: Tensor{Name: name, Shape: shape}, elem: elemFloat, known: shape != nil, raw: raw}
 }
 
-// attribute of a node made here: one integer or, where list is not nil, several.
+// attribute of a node made here: one integer or, where list is not nil, several, or where real is not 0 a number.
 type attribute struct {
 	name  string
 	value int
 	list  []int
+	real  float32
 }
 
 func newNode(op, name string, in []string, out string, attrs []attribute) node {
-	const typeInt, typeInts = 2, 7 // AttributeProto.AttributeType
+	const typeFloat, typeInt, typeInts = 1, 2, 7 // AttributeProto.AttributeType
 	var raw []byte
 	for _, s := range in {
 		raw = appendText(raw, nodeIn, s)
@@ -110,7 +112,10 @@ func newNode(op, name string, in []string, out string, attrs []attribute) node {
 	raw = appendText(appendText(raw, nodeName, name), nodeOp, op)
 	for _, a := range attrs {
 		b := appendText(nil, attrName, a.name)
-		if a.list == nil {
+		if a.real != 0 {
+			b = protowire.AppendFixed32(protowire.AppendTag(b, attrFloat, protowire.Fixed32Type), math.Float32bits(a.real))
+			b = appendInteger(b, attrType, typeFloat)
+		} else if a.list == nil {
 			b = appendInteger(appendInteger(b, attrInt, int64(a.value)), attrType, typeInt)
 		} else {
 			for _, v := range a.list {
