@@ -77,7 +77,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 	want := &Workload{
 		Name: "w",
 		Tasks: []TaskSpec{{
-			Name: "cam", Model: "alexnet", Share: Share{Kind: Full}, Input: Input{Low: 200e3, High: 200e3}, Encoding: 3.1, FPS: 1,
+			Name: "cam", Model: Mix{"alexnet"}, Share: Share{Kind: Full}, Input: Input{Low: 200e3, High: 200e3}, Encoding: 3.1, FPS: 1,
 			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: "none"},
 		}},
 		Background: []Background{{Link: "e1.uplink", Kind: Bulk, Flows: 1}},
@@ -158,7 +158,7 @@ func TestPathsStartFromTheFilesDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); got != want {
+	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); !slices.Equal(got, Mix{want}) {
 		t.Errorf("model is %s, want %s", got, want)
 	}
 	if got, want := w.Tasks[1].Input.Frames, filepath.Join(dir, "pictures"); got != want {
