@@ -53,17 +53,18 @@ func runScheduler(ctx context.Context, command []string, inst scheduler.Instance
 	case ctx.Err() != nil:
 		return scheduler.Schedule{}, context.Cause(ctx)
 	case err != nil:
-		if said := strings.TrimSpace(stderr.String()); said != "" {
+		if said := strings.TrimSpace(stderr.kept.String()); said != "" {
 			return scheduler.Schedule{}, fmt.Errorf("%w: %s", err, said)
 		}
 		return scheduler.Schedule{}, err
 	}
-	return scheduler.ReadSchedule(&stdout.Buffer, inst)
+	return scheduler.ReadSchedule(&stdout.kept, inst)
 }
 
-// limited keeps the first bytes of what a program writes.
+// limited keeps the first bytes of what a program writes. The buffer is a field of its own: embedded, it would offer a
+// ReadFrom, which knows no limit and is what io.Copy prefers.
 type limited struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	left int
 	over bool
 	full func() // called when there are more, if not nil
@@ -75,7 +76,7 @@ var errTooMuch = errors.New("too much output")
 func (l *limited) Write(p []byte) (int, error) {
 	kept := p[:min(len(p), l.left)]
 	l.left -= len(kept)
-	l.Buffer.Write(kept) // never fails
+	l.kept.Write(kept) // never fails
 	if len(kept) < len(p) && l.full != nil {
 		l.over = true
 		l.full()
