@@ -225,7 +225,7 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"no schedule file":   {minimal + "scheduler: {algorithm: \"file:/none.json\"}\n", `e.yaml:4: scheduler.algorithm: open /none.json: no such file or directory`},
 		"margin 1":           {minimal + "scheduler: {margin: 1}\n", `e.yaml:4: scheduler.margin: 1 is not a part of a deadline; allowed: from 0 to below 1`},
 		"undeployed":         {minimal + "scheduler: {undeployed: keep}\n", `e.yaml:4: scheduler.undeployed: "keep" is unknown; allowed: drop, cloud`},
-		"ratios": {minimal + "scheduler: {ratios: nominl}\n", `e.yaml:4: scheduler.ratios: "nominl" is unknown; did you mean nominal?; allowed: exact, nominal`},
+		"ratios":             {minimal + "scheduler: {ratios: nominl}\n", `e.yaml:4: scheduler.ratios: "nominl" is unknown; did you mean nominal?; allowed: exact, nominal`},
 		"schedule twice":     {minimal + "scheduler:\n  schedule:\n    tasks:\n      - {task: a}\n      - {task: a}\n", `e.yaml:8: scheduler.schedule.tasks[1].task: "a" is already the name of task 1 of the schedule`},
 		"schedule below 0":   {minimal + "scheduler:\n  schedule:\n    tasks:\n      - {task: a, k: -1}\n", `e.yaml:7: scheduler.schedule.tasks[0].k: -1 is no layer to cut after; allowed: 0 or more`},
 		"quantile":           {minimal + "qos: {quantile: 99}\n", `e.yaml:4: qos.quantile: 99 is not a fraction of frames; allowed: above 0, at most 1`},
