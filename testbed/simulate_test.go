@@ -99,6 +99,7 @@ func TestASimulationOfAnOverloadedUplinkIsViolated(t *testing.T) {
 	}
 	defer file.Close()
 	e.Topology.Edges[0].Uplink.Rate /= 40
+	e.Topology.Edges[0].Uplink.Queue *= 40
 	violated, err := Simulate(t.Context(), e, Options{Out: filepath.Join(t.TempDir(), "run"), ScheduleFile: file.Name(), AllowInfeasible: true})
 	if err != nil {
 		t.Fatal(err)
