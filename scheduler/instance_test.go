@@ -104,3 +104,6 @@ func random(r *rand.Rand, edges, tasks int) Instance {
 	}
 	return inst
 }
+
+func rates(x float64) units.Rate  { return units.Rate(x) }
+func flops(x float64) units.FLOPS { return units.FLOPS(x) }

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"slices"
 )
 
 // greedy is the paper's offline algorithm. Tasks come in ascending order of their largest input over
@@ -26,40 +25,34 @@ type greedy struct {
 func (g greedy) Name() string { return g.name }
 
 func (g greedy) Plan(ctx context.Context, inst Instance) (Schedule, error) {
+	return inTurn(ctx, g.name, inst, byLargestInput, func(s *State, j int) (int, bool) {
+		first, last := g.cuts(inst.Tasks[j].Cuts())
+		return s.Best(j, first, last)
+	})
+}
+
+// inTurn deploys tasks one after the other, in an order, each with the cut that choose gives it, if any.
+func inTurn(ctx context.Context, name string, inst Instance, order func(Instance) []int, choose func(s *State, j int) (k int, ok bool)) (Schedule, error) {
 	if err := inst.Validate(); err != nil {
 		return Schedule{}, err
 	}
 	state := NewState(inst)
-	for _, j := range byLargestInput(inst.Tasks) {
+	for _, j := range order(inst) {
 		if err := ctx.Err(); err != nil {
 			return Schedule{}, err
 		}
-		first, last := g.cuts(inst.Tasks[j].Cuts())
-		if k, ok := state.Best(j, first, last); ok {
+		if k, ok := choose(state, j); ok {
 			state.Deploy(j, k)
 		}
 	}
-	return state.Schedule(g.name), nil
+	return state.Schedule(name), nil
 }
 
-// byLargestInput returns the indices of tasks, ascending by the largest input over their edges.
-func byLargestInput(tasks []Task) []int {
-	largest := make([]float64, len(tasks))
-	order := make([]int, len(tasks))
-	for j, t := range tasks {
-		order[j] = j
-		for _, p := range t.At {
-			largest[j] = max(largest[j], p.Input)
-		}
+// byLargestInput returns the indices of the tasks, ascending by the largest input over their edges.
+func byLargestInput(inst Instance) []int {
+	largest := make([]float64, len(inst.Tasks))
+	for j := range inst.Tasks {
+		largest[j] = tested(&inst.Tasks[j]).Input
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case largest[a] < largest[b]:
-			return -1
-		case largest[a] > largest[b]:
-			return 1
-		}
-		return 0
-	})
-	return order
+	return ascending(largest)
 }

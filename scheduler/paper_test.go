@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -48,20 +47,30 @@ func paperInstance(edges, tasks int, seed uint64) Instance {
 		total += rate
 		inst.Edges = append(inst.Edges, Edge{fmt.Sprintf("e%d", i), 290e9, units.Rate(rate), -1})
 	}
+	tables := costTables()
 	for j := range tasks {
-		net := networks[r.IntN(len(networks))]
+		n := r.IntN(len(networks))
 		input := 100e3 + r.Float64()*900e3
-		costs := []Demand{{8 / 0.2, 0}}
-		for k := range net.ratio {
-			costs = append(costs, Demand{units.Rate(8 * net.ratio[k] * encoding / 0.2), units.FLOPS(net.ops[k] * encoding)})
-		}
-		task := Task{Name: fmt.Sprintf("t%d", j), Costs: [][]Demand{costs}}
+		task := Task{Name: fmt.Sprintf("t%d", j), Costs: tables[n]}
 		for i, e := range inst.Edges {
 			task.At = append(task.At, Place{Edge: int32(i), Input: input * float64(e.Uplink) / total})
 		}
 		inst.Tasks = append(inst.Tasks, task)
 	}
 	return inst
+}
+
+// costTables are the cost tables of the networks at a deadline of 0.2 s and one frame a second.
+func costTables() [][][]Demand {
+	var all [][][]Demand
+	for _, net := range networks {
+		costs := []Demand{{8 / 0.2, 0}}
+		for k := range net.ratio {
+			costs = append(costs, Demand{units.Rate(8 * net.ratio[k] * encoding / 0.2), units.FLOPS(net.ops[k] * encoding)})
+		}
+		all = append(all, [][]Demand{costs})
+	}
+	return all
 }
 
 // Fig. 4a of the paper: layer scheduling above every fixed cut, cut 2 the best of those, more edges more tasks.
@@ -102,22 +111,4 @@ func means(sums []int, n int) []int {
 		out[i] = s / n
 	}
 	return out
-}
-
-func BenchmarkLayer(b *testing.B) {
-	for _, edges := range []int{20, 50, 90} {
-		inst := paperInstance(edges, 1000, 1)
-		planner, err := ByName("layer")
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("tasks=1000/edges=%d", edges), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := planner.Plan(context.Background(), inst); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,19 +23,40 @@ type Planner interface {
 // ErrUnknownPlanner is wrapped by the error of [ByName].
 var ErrUnknownPlanner = errors.New("unknown scheduling algorithm")
 
-// Known lists the algorithms as [ByName] takes them, K standing for a number.
-func Known() []string { return []string{"layer", "fixed:K", "cloud", "edge"} }
+// planners lists the offline algorithms that have a name of their own.
+func planners() []Planner {
+	return []Planner{
+		greedy{name: "layer", cuts: func(n int) (int, int) { return 1, n }},
+		layerPrinted{},
+		greedy{name: "cloud", cuts: func(int) (int, int) { return 0, 0 }},
+		greedy{name: "edge", cuts: func(n int) (int, int) { return n, n }},
+		density{},
+		price{},
+	}
+}
 
-// ByName returns the planner of a name: "layer", "fixed:K" with K ≥ 0, "cloud" or "edge". Other names
-// give an error that wraps [ErrUnknownPlanner] and lists the known ones.
+// rules lists the online algorithms.
+func rules() []Rule { return slices.Concat(onlineRules(), evictingRules(), []Rule{onlinePrice{}}) }
+
+// Known lists the algorithms as [ByName] takes them, K standing for a number.
+func Known() []string {
+	names := []string{"fixed:K"}
+	for _, p := range planners() {
+		names = append(names, p.Name())
+	}
+	for _, r := range rules() {
+		names = append(names, r.Name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ByName returns the planner of a name as [Known] lists them: "layer", "fixed:2". An online algorithm is one for which
+// the tasks arrive in the instance's order. Other names give an error that wraps [ErrUnknownPlanner] and
+// lists the known ones.
 func ByName(name string) (Planner, error) {
-	switch name {
-	case "layer":
-		return greedy{name: name, cuts: func(n int) (int, int) { return 1, n }}, nil
-	case "cloud":
-		return greedy{name: name, cuts: func(int) (int, int) { return 0, 0 }}, nil
-	case "edge":
-		return greedy{name: name, cuts: func(n int) (int, int) { return n, n }}, nil
+	if i := slices.IndexFunc(planners(), func(p Planner) bool { return p.Name() == name }); i >= 0 {
+		return planners()[i], nil
 	}
 	if rule, ok := RuleByName(name); ok {
 		return inOrder{rule}, nil
@@ -49,18 +71,6 @@ func ByName(name string) (Planner, error) {
 	return nil, fmt.Errorf("%w: %q; known are %s", ErrUnknownPlanner, name, strings.Join(Known(), ", "))
 }
 
-// deploy is the assignment that gives every place of the task exactly what cut k demands.
-func deploy(t Task, k int) Assignment {
-	rates := make([]units.Rate, len(t.At))
-	for n, p := range t.At {
-		rates[n] = t.Demand(p, k).Rate
-	}
-	return Assignment{Task: t.Name, Deployed: true, Cut: k, Rates: rates}
-}
-
-// rules lists the online algorithms.
-func rules() []Rule { return nil }
-
 // RuleByName returns the online algorithm of a name, for [Admit]; false for names that are not one's.
 func RuleByName(name string) (Rule, bool) {
 	for _, r := range rules() {
@@ -69,4 +79,12 @@ func RuleByName(name string) (Rule, bool) {
 		}
 	}
 	return nil, false
+}
+
+// deploy is the assignment that gives every place of the task exactly what cut k demands, in rates, one for each.
+func deploy(t Task, k int, rates []units.Rate) Assignment {
+	for n, p := range t.At {
+		rates[n] = t.Demand(p, k).Rate
+	}
+	return Assignment{Task: t.Name, Deployed: true, Cut: k, Rates: rates}
 }

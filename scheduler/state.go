@@ -2,6 +2,9 @@ package scheduler
 
 import (
 	"math"
+	"slices"
+
+	"github.com/splitbed/splitbed/internal/units"
 )
 
 // State is what runs at some moment: the tasks that are deployed, with their cuts, and what they use. Planners
@@ -18,6 +21,8 @@ type State struct {
 	worst   []float64
 	extra   [][]float64
 	touched []int
+	// changed, where not nil, is told of every task that is deployed or removed.
+	changed func(j int)
 }
 
 const notDeployed = -1
@@ -49,15 +54,30 @@ func (s *State) Count() int { return s.count }
 func (s *State) Cut(j int) (k int, deployed bool) { return int(s.cut[j]), s.cut[j] != notDeployed }
 
 // Deploy has task j run with cut k, whether it fits or not. It must not run already.
-func (s *State) Deploy(j, k int) { s.change(j, k, 1); s.cut[j] = int32(k); s.count++ }
-
-// Remove ends task j, which must run.
-func (s *State) Remove(j int) { s.change(j, int(s.cut[j]), -1); s.cut[j] = notDeployed; s.count-- }
-
-func (s *State) change(j, k int, sign float64) {
+func (s *State) Deploy(j, k int) {
 	t := &s.inst.Tasks[j]
 	for _, p := range t.At {
-		s.used.add(int(p.Edge), t.Demand(p, k).times(sign))
+		s.used.add(int(p.Edge), t.Demand(p, k))
+	}
+	s.cut[j] = int32(k)
+	s.count++
+	s.tell(j)
+}
+
+// Remove ends task j, which must run.
+func (s *State) Remove(j int) {
+	t := &s.inst.Tasks[j]
+	for _, p := range t.At {
+		s.used.remove(int(p.Edge), t.Demand(p, int(s.cut[j])))
+	}
+	s.cut[j] = notDeployed
+	s.count--
+	s.tell(j)
+}
+
+func (s *State) tell(j int) {
+	if s.changed != nil {
+		s.changed(j)
 	}
 }
 
@@ -68,20 +88,26 @@ func (s *State) Fits(j, k int) bool { _, ok := s.Best(j, k, k); return ok }
 // utilisation, of bandwidth or compute, over all edges and trunks it touches; ties go to the smaller cut. ok is
 // false when no cut has room.
 func (s *State) Best(j, first, last int) (k int, ok bool) {
-	k, bottleneck := s.best(&s.inst.Tasks[j], first, last)
+	k, bottleneck := s.best(&s.inst.Tasks[j], first, last, 1+planTolerance)
 	return k, bottleneck <= 1+planTolerance
 }
 
 // Bottleneck is the highest utilisation that task j, which does not run, would leave with cut k over what it touches.
 func (s *State) Bottleneck(j, k int) float64 {
-	_, u := s.best(&s.inst.Tasks[j], k, k)
+	_, u := s.best(&s.inst.Tasks[j], k, k, math.Inf(1))
 	return u
 }
 
-func (s *State) best(t *Task, first, last int) (int, float64) {
+// best is the cut with the smallest bottleneck, and that bottleneck; it may give up, with any figure above limit, when
+// all cuts are above it.
+func (s *State) best(t *Task, first, last int, limit float64) (int, float64) {
 	s.worst = append(s.worst[:0], make([]float64, last-first+1)...)
 	worst := s.worst
-	for _, p := range t.At {
+	const stride = 16 // places between two looks at whether there is any use in going on
+	for n, p := range t.At {
+		if n%stride == stride-1 && slices.Min(worst) > limit {
+			break
+		}
 		i, costs := p.Edge, t.Costs[p.Cost][first:last+1]
 		perBit, perOp := s.perBit[i], s.perOp[i]
 		uplink, compute := s.used.uplink[i]*perBit, s.used.compute[i]*perOp
@@ -131,28 +157,68 @@ func (s *State) touch(n int, input float64, costs []Demand) {
 // cut demands.
 func (s *State) Schedule(algorithm string) Schedule {
 	sched := Schedule{Algorithm: algorithm, Tasks: make([]Assignment, len(s.inst.Tasks))}
+	places := 0
 	for j, t := range s.inst.Tasks {
+		if _, ok := s.Cut(j); ok {
+			places += len(t.At)
+		}
+	}
+	rates := make([]units.Rate, places) // of all tasks: one piece of memory instead of many
+	for j, t := range s.inst.Tasks {
+		sched.Tasks[j].Task = t.Name
 		if k, ok := s.Cut(j); ok {
-			sched.Tasks[j] = deploy(t, k)
-		} else {
-			sched.Tasks[j] = Assignment{Task: t.Name}
+			n := len(t.At)
+			sched.Tasks[j] = deploy(t, k, rates[:n:n])
+			rates = rates[n:]
 		}
 	}
 	return sched
+}
+
+// crowded is the set of edges that stand in the way of task j with cut k: those too full for it, and those that share a
+// trunk too full for it.
+func (s *State) crowded(j, k int) map[int32]bool {
+	t := &s.inst.Tasks[j]
+	full := map[int32]bool{}
+	trunks := make([]float64, len(s.inst.Trunks))
+	for _, p := range t.At {
+		d := t.Demand(p, k)
+		uplink := (s.used.uplink[p.Edge] + float64(d.Rate)) * s.perBit[p.Edge]
+		compute := (s.used.compute[p.Edge] + float64(d.Compute)) * s.perOp[p.Edge]
+		if uplink > 1+planTolerance || compute > 1+planTolerance {
+			full[p.Edge] = true
+		}
+		for n := s.inst.Edges[p.Edge].Trunk; n >= 0; n = s.inst.Trunks[n].Next {
+			trunks[n] += float64(d.Rate)
+		}
+	}
+	for i, e := range s.inst.Edges {
+		for n := e.Trunk; n >= 0; n = s.inst.Trunks[n].Next {
+			if trunks[n] > 0 && (s.used.trunk[n]+trunks[n])*s.perTrunkBit[n] > 1+planTolerance {
+				full[int32(i)] = true
+			}
+		}
+	}
+	return full
 }
 
 // load is what has been assigned so far: bit/s of every uplink and trunk, FLOP/s of every edge.
 type load struct {
 	inst                   Instance
 	uplink, compute, trunk []float64
+	// edgeUsers and trunkUsers count the tasks' places: what nobody uses is used by exactly 0, whatever
+	// rounding left over.
+	edgeUsers, trunkUsers []int
 }
 
 func newLoad(inst Instance) *load {
 	return &load{
-		inst:    inst,
-		uplink:  make([]float64, len(inst.Edges)),
-		compute: make([]float64, len(inst.Edges)),
-		trunk:   make([]float64, len(inst.Trunks)),
+		inst:       inst,
+		uplink:     make([]float64, len(inst.Edges)),
+		compute:    make([]float64, len(inst.Edges)),
+		trunk:      make([]float64, len(inst.Trunks)),
+		edgeUsers:  make([]int, len(inst.Edges)),
+		trunkUsers: make([]int, len(inst.Trunks)),
 	}
 }
 
@@ -160,7 +226,24 @@ func newLoad(inst Instance) *load {
 func (l *load) add(edge int, d Demand) {
 	l.uplink[edge] += float64(d.Rate)
 	l.compute[edge] += float64(d.Compute)
+	l.edgeUsers[edge]++
 	for n := l.inst.Edges[edge].Trunk; n >= 0; n = l.inst.Trunks[n].Next {
 		l.trunk[n] += float64(d.Rate)
+		l.trunkUsers[n]++
+	}
+}
+
+// remove takes back what add put.
+func (l *load) remove(edge int, d Demand) {
+	l.uplink[edge] -= float64(d.Rate)
+	l.compute[edge] -= float64(d.Compute)
+	if l.edgeUsers[edge]--; l.edgeUsers[edge] == 0 {
+		l.uplink[edge], l.compute[edge] = 0, 0
+	}
+	for n := l.inst.Edges[edge].Trunk; n >= 0; n = l.inst.Trunks[n].Next {
+		l.trunk[n] -= float64(d.Rate)
+		if l.trunkUsers[n]--; l.trunkUsers[n] == 0 {
+			l.trunk[n] = 0
+		}
 	}
 }

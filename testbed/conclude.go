@@ -135,7 +135,7 @@ func (p *Plan) rule() results.Rule {
 }
 
 func (p *Plan) scheduleSummary() results.Schedule {
-	s := results.Schedule{Algorithm: p.Schedule.Algorithm, Tasks: len(p.Schedule.Tasks), Bound: results.Absent()}
+	s := results.Schedule{Algorithm: p.Schedule.Algorithm, Tasks: len(p.Schedule.Tasks), Bound: results.Figure(p.Bound)}
 	for _, a := range p.Schedule.Tasks {
 		if a.Deployed {
 			s.Deployed++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ type Experiment struct {
 
 // Scheduler says which tasks run where, and after which layer each network is cut.
 type Scheduler struct {
-	// Algorithm is layer, fixed:K, cloud, edge, or file:PATH, a schedule made elsewhere.
+	// Algorithm is one of scheduler.Known, file:PATH, a schedule made elsewhere, or exec:CMD, a program that makes one.
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
 	// Margin is the part of every deadline kept in reserve, in [0,1).
 	Margin float64 `yaml:"margin" json:"margin"`
@@ -40,7 +41,7 @@ type Scheduler struct {
 	Undeployed string `yaml:"undeployed" json:"undeployed"`
 	// Framing counts a frame's TCP/IP and Ethernet headers in the bandwidth it needs. The paper does not.
 	Framing bool `yaml:"framing" json:"framing"`
-	// Ratios are those of each picture's real tensors, or nominal: one per task and cut, as in the paper's simulation.
+	// Ratios are those of each picture's real tensors, or nominal: one for each network and cut, as in the paper's simulation.
 	Ratios string `yaml:"ratios" json:"ratios"`
 	// Schedule is used as it is instead of asking the algorithm. A file:PATH is read into it.
 	Schedule *scheduler.Schedule `yaml:"schedule,omitempty" json:"schedule,omitempty"`
@@ -80,6 +81,12 @@ const (
 	UndeployedCloud = "cloud"
 )
 
+// What Scheduler.Ratios takes.
+const (
+	RatiosExact   = "exact"
+	RatiosNominal = "nominal"
+)
+
 // The latency QoS.On names.
 const (
 	OnTransfer = "transfer"
@@ -89,7 +96,7 @@ const (
 // DefaultExperiment holds what an experiment file leaves out; it lacks a name, a topology and a workload.
 func DefaultExperiment() *Experiment {
 	return &Experiment{
-		Scheduler: Scheduler{Algorithm: "layer", Margin: 0.1, Undeployed: UndeployedDrop, Framing: true, Ratios: "exact"},
+		Scheduler: Scheduler{Algorithm: "layer", Margin: 0.1, Undeployed: UndeployedDrop, Framing: true, Ratios: RatiosExact},
 		QoS:       QoS{Quantile: 0.99, On: OnTransfer},
 		Emulation: Emulation{
 			Runtime:  "native",
@@ -111,12 +118,10 @@ type choices struct {
 func known() choices {
 	return choices{
 		algorithm: spec.Choice{
-			Now: []string{"layer", "cloud", "edge"},
-			Later: []string{"layer-printed", "online", "online-printed", "online-czl", "online-price", "fifo", "lbf",
-				"fifo-adaptive", "lbf-adaptive", "density", "price", "exec"},
+			Now: slices.DeleteFunc(scheduler.Known(), func(name string) bool { return strings.HasPrefix(name, algorithmFixed) }),
 		},
 		undeployed: spec.Choice{Now: []string{UndeployedDrop, UndeployedCloud}},
-		ratios:     spec.Choice{Now: []string{"exact"}, Later: []string{"nominal"}},
+		ratios:     spec.Choice{Now: []string{RatiosExact, RatiosNominal}},
 		on:         spec.Choice{Now: []string{OnTransfer, OnEndToEnd}},
 		runtime:    spec.Choice{Now: []string{"native", "docker"}},
 		sharing:    spec.Choice{Now: []string{"shared"}, Later: []string{"reserved", "borrow"}},
@@ -128,6 +133,7 @@ func known() choices {
 const (
 	algorithmFixed = "fixed:"
 	algorithmFile  = "file:"
+	algorithmExec  = "exec:"
 )
 
 // unsupported is a list of the format that must be empty as yet.
@@ -300,7 +306,7 @@ func (s Scheduler) validate(c spec.Cursor) error {
 
 func checkAlgorithm(c spec.Cursor, word string) error {
 	algorithms := known().algorithm
-	allowed := strings.Join(algorithms.Now, ", ") + ", fixed:K, file:PATH"
+	allowed := strings.Join(algorithms.Now, ", ") + ", fixed:K, file:PATH, exec:CMD"
 	if k, ok := strings.CutPrefix(word, algorithmFixed); ok {
 		if n, err := strconv.Atoi(k); err != nil || n < 1 {
 			return c.Errorf("fixed:1, fixed:2, …", "%q is no layer to cut after", spec.Clip(k))
@@ -313,8 +319,11 @@ func checkAlgorithm(c spec.Cursor, word string) error {
 		}
 		return nil
 	}
-	if name, _, ok := strings.Cut(word, ":"); ok && name == "exec" {
-		word = name
+	if command, ok := strings.CutPrefix(word, algorithmExec); ok {
+		if len(strings.Fields(command)) == 0 {
+			return c.Errorf("exec:CMD", "names no command")
+		}
+		return nil
 	}
 	return algorithms.CheckOr(c, word, allowed)
 }

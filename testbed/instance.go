@@ -3,7 +3,6 @@ package testbed
 import (
 	"fmt"
 
-	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/topologies"
@@ -18,6 +17,7 @@ type system struct {
 	workload *workloads.Resolved
 	edges    map[string]int // index into topology.Edges by name
 	profiles map[pictureSize]model.Profile
+	usual    map[string]model.Profile // by network, at the size it was made for
 }
 
 // pictureSize is what a network's costs depend on.
@@ -45,6 +45,10 @@ func newSystem(topology *topologies.Topology, workload *workloads.Resolved) (*sy
 			s.profiles[size] = profile
 		}
 	}
+	var err error
+	if s.usual, err = usualProfiles(workload); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -70,9 +74,8 @@ func (s *system) delay(edge int) units.Virtual {
 	return delay
 }
 
-// instance is the scheduling problem of this system. With framing, a frame counts with the TCP/IP and
-// Ethernet headers it has on the link; margin is the part of a deadline kept in reserve.
-func (s *system) instance(margin float64, framing bool) scheduler.Instance {
+// instance is the scheduling problem of this system under the given rules.
+func (s *system) instance(rules Scheduler) scheduler.Instance {
 	inst := scheduler.Instance{Threshold: s.topology.Threshold}
 	for _, t := range s.topology.Trunks {
 		inst.Trunks = append(inst.Trunks, scheduler.Trunk{Name: t.Name, Rate: t.Rate, Next: s.topology.TrunkIndex(t.Trunk)})
@@ -81,24 +84,9 @@ func (s *system) instance(margin float64, framing bool) scheduler.Instance {
 		inst.Edges = append(inst.Edges, scheduler.Edge{
 			Name: e.Name, Compute: e.Compute, Uplink: e.Uplink.Rate, Trunk: s.topology.TrunkIndex(e.Trunk)})
 	}
+	tables := costTables{system: s, rules: rules, made: map[costKey][]scheduler.Demand{}}
 	for _, task := range s.workload.Tasks {
-		t := scheduler.Task{Name: task.Name}
-		for _, source := range task.At {
-			edge := s.edges[source.Edge]
-			var demand []scheduler.Demand
-			for cut, layer := range s.profile(task, source).Layers {
-				bytes := s.messageBytes(task, source, cut)
-				if framing {
-					bytes = shape.WireBytes(bytes)
-				}
-				demand = append(demand, scheduler.Demand{
-					Rate:    scheduler.Bandwidth(bytes, source.FPS, task.Deadline, s.delay(edge), margin),
-					Compute: units.FLOPS(layer.FLOPs * source.FPS),
-				})
-			}
-			t.Add(edge, float64(source.Input)*source.FPS, demand)
-		}
-		inst.Tasks = append(inst.Tasks, t)
+		inst.Tasks = append(inst.Tasks, tables.task(task))
 	}
 	return inst
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator"
@@ -25,6 +26,8 @@ type Plan struct {
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
 	Violations []scheduler.Violation `json:"violations,omitempty"`
+	// Bound is how many tasks any schedule can deploy that cuts as early as this one may.
+	Bound int `json:"bound"`
 
 	Runtime  string         `json:"runtime"`
 	Dilation units.Dilation `json:"dilation"`
@@ -99,7 +102,7 @@ func resolve(e *Experiment) (*system, error) {
 
 // schedule plans the tasks, or takes a schedule made elsewhere, and checks it.
 func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
-	p.Instance = s.instance(p.Experiment.Scheduler.Margin, p.Experiment.Scheduler.Framing)
+	p.Instance = s.instance(p.Experiment.Scheduler)
 	if err := p.Instance.Validate(); err != nil {
 		return inputError(err)
 	}
@@ -110,6 +113,15 @@ func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
 	}
 	if p.Schedule, err = p.Experiment.Scheduler.plan(ctx, p.Instance); err != nil {
 		return inputError(err)
+	}
+	if strings.HasPrefix(p.Experiment.Scheduler.Algorithm, algorithmExec) {
+		// Inlined, so that experiment.yaml repeats the run without the program.
+		inlined := *p.Experiment
+		inlined.Scheduler.Schedule = &p.Schedule
+		p.Experiment = &inlined
+	}
+	if p.Bound, err = scheduler.Bound(ctx, p.Instance, firstCut(p.Schedule)); err != nil {
+		return err
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
@@ -139,6 +151,9 @@ func (e *Experiment) withSchedule(path string, inst scheduler.Instance) (*Experi
 func (s Scheduler) plan(ctx context.Context, inst scheduler.Instance) (scheduler.Schedule, error) {
 	if s.Schedule != nil {
 		return scheduler.Match(*s.Schedule, inst)
+	}
+	if command, ok := strings.CutPrefix(s.Algorithm, algorithmExec); ok {
+		return execute(ctx, s.Algorithm, strings.Fields(command), inst)
 	}
 	planner, err := scheduler.ByName(s.Algorithm)
 	if err != nil {

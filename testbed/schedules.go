@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/splitbed/splitbed/internal/atomicfile"
 	"github.com/splitbed/splitbed/scheduler"
 )
 
@@ -17,11 +19,20 @@ type ScheduleReport struct {
 	Tasks     int     `json:"tasks"`
 	Deployed  int     `json:"deployed"`
 	Seconds   float64 `json:"seconds"` // wall time of planning
+	// Bound is how many tasks any schedule can deploy that cuts as early as this one may (see [scheduler.Bound]), and
+	// Gap the part of them this one leaves out.
+	Bound int     `json:"bound"`
+	Gap   float64 `json:"gap"`
 	// Cuts counts the deployed tasks by their cut.
 	Cuts map[int]int `json:"cuts"`
 	// Uplink and Compute are the busiest of their kind.
 	Uplink  Use `json:"busiest_uplink"`
 	Compute Use `json:"busiest_edge"`
+	// Edges is the use of every edge, in the topology's order, and Trunks that of every trunk.
+	Edges  []EdgeUse `json:"edges"`
+	Trunks []Use     `json:"trunks,omitempty"`
+	// Violations are the constraints it breaks, which only a schedule made elsewhere does.
+	Violations []scheduler.Violation `json:"violations,omitempty"`
 	// Schedule is the schedule itself.
 	Schedule scheduler.Schedule `json:"schedule"`
 }
@@ -30,6 +41,29 @@ type ScheduleReport struct {
 type Use struct {
 	Name string  `json:"name"`
 	Use  float64 `json:"use"`
+}
+
+// EdgeUse is what a schedule assigns at an edge, of what may be assigned.
+type EdgeUse struct {
+	Edge    string  `json:"edge"`
+	Uplink  float64 `json:"uplink"`
+	Compute float64 `json:"compute"`
+}
+
+// firstCut is the earliest cut that a schedule of this kind may use: 1 for algorithms that cut after a layer.
+func firstCut(s scheduler.Schedule) int {
+	if _, err := scheduler.ByName(s.Algorithm); err != nil {
+		return 0 // made elsewhere
+	}
+	for _, a := range s.Tasks {
+		if a.Deployed && a.Cut == 0 {
+			return 0
+		}
+	}
+	if s.Algorithm == "cloud" || s.Algorithm == algorithmFixed+"0" {
+		return 0
+	}
+	return 1
 }
 
 // CutCounts tells how often each cut is used: "2×k=2, 3×k=5".
@@ -48,7 +82,7 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 	if err != nil {
 		return nil, inputError(err)
 	}
-	inst := s.instance(e.Scheduler.Margin, e.Scheduler.Framing)
+	inst := s.instance(e.Scheduler)
 	with := []Scheduler{e.Scheduler}
 	if len(algorithms) > 0 {
 		with = nil
@@ -60,6 +94,10 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 		}
 		with = append(with, other.Scheduler)
 	}
+	if err := inst.Validate(); err != nil {
+		return nil, inputError(err)
+	}
+	bounds := map[int]int{} // by the first cut
 	var reports []ScheduleReport
 	for _, s := range with {
 		started := time.Now()
@@ -67,8 +105,18 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 		if err != nil {
 			return nil, inputError(err)
 		}
+		seconds := time.Since(started).Seconds()
 		report := newScheduleReport(inst, schedule)
-		report.Seconds = time.Since(started).Seconds()
+		report.Seconds = seconds
+		first := firstCut(schedule)
+		if _, ok := bounds[first]; !ok {
+			if bounds[first], err = scheduler.Bound(ctx, inst, first); err != nil {
+				return nil, inputError(err)
+			}
+		}
+		if report.Bound = bounds[first]; report.Bound > 0 {
+			report.Gap = 1 - float64(report.Deployed)/float64(report.Bound)
+		}
 		reports = append(reports, report)
 	}
 	return reports, nil
@@ -77,19 +125,28 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) ScheduleReport {
 	r := ScheduleReport{Algorithm: schedule.Algorithm, Tasks: len(inst.Tasks), Cuts: map[int]int{}, Schedule: schedule}
 	uplinks, compute := make([]float64, len(inst.Edges)), make([]float64, len(inst.Edges))
+	trunks := make([]float64, len(inst.Trunks))
 	for t, a := range schedule.Tasks {
 		if !a.Deployed {
 			continue
 		}
 		r.Deployed++
 		r.Cuts[a.Cut]++
-		for n, place := range inst.Tasks[t].At {
+		for at, place := range inst.Tasks[t].At {
 			e := inst.Edges[place.Edge]
-			uplinks[place.Edge] += float64(a.Rates[n]) / (inst.Threshold * float64(e.Uplink))
+			uplinks[place.Edge] += float64(a.Rates[at]) / (inst.Threshold * float64(e.Uplink))
+			for n := e.Trunk; n >= 0; n = inst.Trunks[n].Next {
+				trunks[n] += float64(a.Rates[at]) / (inst.Threshold * float64(inst.Trunks[n].Rate))
+			}
 			compute[place.Edge] += float64(inst.Tasks[t].Demand(place, a.Cut).Compute) / float64(e.Compute)
 		}
 	}
+	for n, t := range inst.Trunks {
+		r.Trunks = append(r.Trunks, Use{t.Name, trunks[n]})
+	}
+	r.Violations = scheduler.Check(inst, schedule)
 	for i, e := range inst.Edges {
+		r.Edges = append(r.Edges, EdgeUse{e.Name, uplinks[i], compute[i]})
 		if uplinks[i] >= r.Uplink.Use {
 			r.Uplink = Use{e.Name, uplinks[i]}
 		}
@@ -98,4 +155,48 @@ func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) Sch
 		}
 	}
 	return r
+}
+
+// Explanation is why a task of an experiment is not deployed by an algorithm, or with what it is.
+type Explanation struct {
+	Assignment scheduler.Assignment
+	Edges      []string // where the task has input, in the order of the assignment's rates
+	Shortages  []scheduler.Shortage
+}
+
+// ExplainTask explains what the schedule of a report makes of a task. An unknown task is an *InputError.
+func ExplainTask(e *Experiment, report ScheduleReport, task string) (Explanation, error) {
+	s, err := resolve(e)
+	if err != nil {
+		return Explanation{}, inputError(err)
+	}
+	inst := s.instance(e.Scheduler)
+	for j, t := range inst.Tasks {
+		if t.Name != task {
+			continue
+		}
+		x := Explanation{Assignment: report.Schedule.Tasks[j], Shortages: scheduler.Explain(inst, report.Schedule, j)}
+		for _, p := range t.At {
+			x.Edges = append(x.Edges, inst.Edges[p.Edge].Name)
+		}
+		return x, nil
+	}
+	return Explanation{}, inputError(fmt.Errorf("the workload has no task %q", task))
+}
+
+// WriteInstance writes the scheduling problem of an experiment as JSON to a file.
+func WriteInstance(path string, e *Experiment) error {
+	s, err := resolve(e)
+	if err != nil {
+		return inputError(err)
+	}
+	inst := s.instance(e.Scheduler)
+	if err := inst.Validate(); err != nil {
+		return inputError(err)
+	}
+	var text bytes.Buffer
+	if err := scheduler.WriteInstance(&text, inst); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(path, text.Bytes())
 }

@@ -53,11 +53,15 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
 	for i, t := range w.Tasks {
 		at := w.source.Field("tasks").Index(i)
-		h, width, err := models.MinSize(t.Model)
-		if err != nil {
-			return nil, at.Field("model").Wrap(err)
+		smallest := map[string]size{}
+		for _, name := range t.Model {
+			h, width, err := models.MinSize(name)
+			if err != nil {
+				return nil, at.Field("model").Wrap(err)
+			}
+			smallest[name] = size{h, width}
 		}
-		tasks, err := r.tasks(at, t, size{h, width})
+		tasks, err := r.tasks(at, t, smallest)
 		if err != nil {
 			return nil, err
 		}
@@ -111,16 +115,20 @@ func (r *resolver) random(names ...string) *rand.Rand {
 	return rand.New(rand.NewPCG(r.seed, h.Sum64()))
 }
 
-func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest size) ([]Task, error) {
+// tasks makes the tasks of an entry; smallest is the smallest picture each of its networks takes.
+func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) ([]Task, error) {
 	common, err := pictures(at, t)
 	if err != nil {
 		return nil, err
 	}
-	net := r.network(t, smallest)
 	var out []Task
 	for _, name := range t.names() {
 		random := r.random(name)
-		task := Task{Name: name, Model: t.Model, Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop}
+		task := Task{
+			Name: name, Model: t.Model.draw(random), Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop,
+			FPS: t.FPS, Encoding: common.encoding,
+		}
+		net := r.network(task.Model, t.Shape, smallest[task.Model])
 		whole := common
 		if t.Input.Frames == "" {
 			whole.bytes = float64(t.Input.Low) + random.Float64()*float64(t.Input.High-t.Input.Low)
@@ -153,8 +161,8 @@ func pictures(at spec.Cursor, t TaskSpec) (wish, error) {
 	return wish{bytes: bytes, encoding: channels * first.pixels() / bytes, aspect: first}, nil
 }
 
-func (r *resolver) network(t TaskSpec, smallest size) *network {
-	key := fmt.Sprint(t.Model, t.Shape)
+func (r *resolver) network(model string, shape []int, smallest size) *network {
+	key := fmt.Sprint(model, shape)
 	if r.networks[key] == nil {
 		r.networks[key] = &network{smallest: smallest}
 	}

@@ -21,8 +21,8 @@ type TaskSpec struct {
 	Name string `yaml:"name" json:"name"`
 	// Count n makes NAME-1 … NAME-n; 0 is one task called NAME.
 	Count int `yaml:"count,omitempty" json:"count,omitempty"`
-	// Model is a built-in network's name or the path of an ONNX file, which ends in .onnx.
-	Model string `yaml:"model" json:"model"`
+	// Model is a built-in network's name, the path of an ONNX file, which ends in .onnx, or several networks to draw from.
+	Model Mix `yaml:"model,flow" json:"model"`
 	// Shape is an ONNX file's input, [1,3,H,W]; empty for a built-in network.
 	Shape []int   `yaml:"shape,omitempty,flow" json:"shape,omitempty"`
 	Edges EdgeSet `yaml:"edges,flow" json:"edges"`
@@ -125,12 +125,12 @@ func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
 	if p.Count == 0 && c.Has("count") {
 		return c.Field("count").Errorf("at least 1", "no task is made")
 	}
-	if isFile(p.Model) {
-		path, err := c.Field("model").Path(p.Model)
+	if p.Model.file() {
+		path, err := c.Field("model").Path(p.Model[0])
 		if err != nil {
 			return err
 		}
-		p.Model = path
+		p.Model = Mix{path}
 	}
 	*t = TaskSpec(p)
 	return nil

@@ -27,7 +27,11 @@ type Task struct {
 	// Start and Stop bound the task's life from the beginning of the window; Stop 0 is the end of the run.
 	Start units.Virtual `json:"start,omitempty"`
 	Stop  units.Virtual `json:"stop,omitempty"`
-	At    []Source      `json:"at"`
+	// FPS is the frames a second the workload asks for; a source whose share of them is too small a picture has fewer.
+	FPS float64 `json:"fps"`
+	// Encoding is raw 8-bit RGB bytes ÷ encoded bytes of the task's pictures.
+	Encoding float64  `json:"encoding"`
+	At       []Source `json:"at"`
 }
 
 // Source is a task's input at one edge.

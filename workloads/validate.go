@@ -79,8 +79,8 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if t.Count < 0 || t.Count > maxTasks {
 		return c.Field("count").Errorf(fmt.Sprintf("1 to %d", maxTasks), "cannot make %d tasks", t.Count)
 	}
-	if t.Model == "" {
-		return c.Field("model").Errorf("a built-in network such as alexnet, or the path of an .onnx file", "is missing")
+	if err := t.Model.validate(c.Field("model")); err != nil {
+		return err
 	}
 	if err := t.validateShape(c.Field("shape")); err != nil {
 		return err
@@ -125,10 +125,10 @@ func validateLife(c spec.Cursor, start, stop units.Virtual) error {
 func (t TaskSpec) validateShape(c spec.Cursor) error {
 	const allowed = "[1, 3, H, W]"
 	switch {
-	case isFile(t.Model) && len(t.Shape) == 0:
+	case t.Model.file() && len(t.Shape) == 0:
 		return c.Errorf(allowed, "is missing; an ONNX file needs it")
-	case !isFile(t.Model) && len(t.Shape) > 0:
-		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model))
+	case !t.Model.file() && len(t.Shape) > 0:
+		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model[0]))
 	case len(t.Shape) == 0:
 		return nil
 	case len(t.Shape) != 4 || t.Shape[0] != 1 || t.Shape[1] != 3:

@@ -77,7 +77,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 	want := &Workload{
 		Name: "w",
 		Tasks: []TaskSpec{{
-			Name: "cam", Model: "alexnet", Share: Share{Kind: Full}, Input: Input{Low: 200e3, High: 200e3}, Encoding: 3.1, FPS: 1,
+			Name: "cam", Model: Mix{"alexnet"}, Share: Share{Kind: Full}, Input: Input{Low: 200e3, High: 200e3}, Encoding: 3.1, FPS: 1,
 			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: "none"},
 		}},
 		Background: []Background{{Link: "e1.uplink", Kind: Bulk, Flows: 1}},
@@ -158,7 +158,7 @@ func TestPathsStartFromTheFilesDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); got != want {
+	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); !slices.Equal(got, Mix{want}) {
 		t.Errorf("model is %s, want %s", got, want)
 	}
 	if got, want := w.Tasks[1].Input.Frames, filepath.Join(dir, "pictures"); got != want {
@@ -171,7 +171,7 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	const inputs = "bytes such as 200kB, {uniform: [100kB, 1MB]}, or {frames: DIR}"
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":        {task("deadlin: 2s"), `w.yaml:3: tasks[0].deadlin: unknown key; did you mean deadline?; allowed: name, count, model, shape, edges, share, input, encoding, fps, arrival, deadline, wire, start, stop`},
-		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, or the path of an .onnx file`},
+		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, the path of an .onnx file, or a list of built-in networks`},
 		"no input":           {"name: w\ntasks:\n  - name: cam\n    model: a\n", `w.yaml:3: tasks[0].input: is missing; allowed: ` + inputs},
 		"no tasks":           {"name: w\n", `w.yaml:1: tasks: a workload has at least one task; allowed: a list of tasks`},
 		"task named twice":   {task("") + "  - {name: cam, model: alexnet, input: 1kB}\n", `w.yaml:4: tasks[1].name: "cam" is already the name of a task of entry 1`},
@@ -527,3 +527,57 @@ func TestPoissonArrivalsAreExponentialApart(t *testing.T) {
 		t.Error("another seed gave the same arrivals")
 	}
 }
+
+func TestAMixGivesEveryTaskOneOfItsNetworks(t *testing.T) {
+	topo, err := topologies.Load("lab-4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Parse("w.yaml", []byte("name: w\ntasks: [{name: cam, count: 300, model: [alexnet, cnn1, cnn2], edges: all, input: 100kB}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := func() map[string]int {
+		r, err := w.Resolve(topo, 1, anySize{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := map[string]int{}
+		for _, task := range r.Tasks {
+			counts[task.Model]++
+		}
+		return counts
+	}
+	got := drawn()
+	for _, name := range []string{"alexnet", "cnn1", "cnn2"} {
+		if got[name] < 70 || got[name] > 130 { // 100 ± 3.7 σ
+			t.Errorf("%d of 300 tasks run %s, want about a third", got[name], name)
+		}
+	}
+	if d := cmp.Diff(got, drawn()); d != "" {
+		t.Errorf("the same seed draws otherwise the second time:\n%s", d)
+	}
+	yaml, err := w.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("again.yaml", yaml)
+	if err != nil || !slices.Equal(again.Tasks[0].Model, w.Tasks[0].Model) {
+		t.Errorf("written and read, the mix is %v (error %v), want %v", again.Tasks[0].Model, err, w.Tasks[0].Model)
+	}
+	for text, want := range map[string]string{
+		"[]":                "is missing",
+		"[alexnet, x.onnx]": "stands alone",
+		"[alexnet, \"\"]":   "is missing",
+	} {
+		_, err := Parse("w.yaml", []byte("name: w\ntasks: [{name: cam, model: "+text+", edges: all, input: 100kB}]\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("model: %s: error %v, want one that says %q", text, err, want)
+		}
+	}
+}
+
+// anySize is a ModelInfo whose networks take any picture.
+type anySize struct{}
+
+func (anySize) MinSize(string) (h, w int, err error) { return 4, 4, nil }

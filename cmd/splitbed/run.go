@@ -26,7 +26,7 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
 			&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time (10s)"},
 			&cli.StringFlag{Name: "sharing", Usage: "how tasks share an uplink: shared"},
-			&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, cloud, edge"},
+			&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, price, …, file:PATH or exec:CMD"},
 			&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve"},
 			&cli.StringFlag{Name: "schedule", Usage: "use the schedule in `FILE` (a run's schedule.json) instead of an algorithm"},
 			&cli.BoolFlag{Name: "allow-infeasible", Usage: "try a schedule that breaks a constraint, and list what it breaks"},

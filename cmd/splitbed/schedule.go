@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -18,6 +19,9 @@ func scheduleCommand() *cli.Command {
 			&cli.StringFlag{Name: "topology", Usage: "topology, instead of the experiment's"},
 			&cli.StringFlag{Name: "workload", Usage: "workload, instead of the experiment's"},
 			&cli.StringSliceFlag{Name: "algorithm", Usage: "algorithm, instead of the experiment's; may be given more than once"},
+			&cli.StringFlag{Name: "explain", Usage: "why `TASK` is not deployed (which edge, which resource, how much is missing), or with what it is"},
+			&cli.BoolFlag{Name: "edges", Usage: "the use of every edge and trunk as well"},
+			&cli.StringFlag{Name: "write-instance", Usage: "write the scheduling problem as JSON to `FILE`, for a scheduler of your own"},
 			jsonFlag(),
 		},
 		Action: schedule,
@@ -25,7 +29,16 @@ func scheduleCommand() *cli.Command {
 }
 
 func schedule(c *cli.Context) error {
-	plans, err := planSchedules(c)
+	experiment, err := scheduledExperiment(c)
+	if err != nil {
+		return err
+	}
+	if path := c.String("write-instance"); path != "" {
+		if err := testbed.WriteInstance(path, experiment); err != nil {
+			return err
+		}
+	}
+	plans, err := testbed.PlanSchedules(c.Context, experiment, c.StringSlice("algorithm")...)
 	if err != nil {
 		return err
 	}
@@ -33,16 +46,79 @@ func schedule(c *cli.Context) error {
 		return printJSON(c.App.Writer, plans)
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "algorithm\ttasks\tdeployed\tcuts\tbusiest uplink\tbusiest edge\ttime")
+	fmt.Fprintln(w, "algorithm\ttasks\tdeployed\tbound\tgap\tcuts\tbusiest uplink\tbusiest edge\ttime")
 	for _, p := range plans {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s %.0f %%\t%s %.0f %%\t%.3f s\n", p.Algorithm, p.Tasks, p.Deployed, p.CutCounts(),
-			p.Uplink.Name, 100*p.Uplink.Use, p.Compute.Name, 100*p.Compute.Use, p.Seconds)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f %%\t%s\t%s %.0f %%\t%s %.0f %%\t%.3f s\n", p.Algorithm, p.Tasks, p.Deployed,
+			p.Bound, 100*p.Gap, p.CutCounts(), p.Uplink.Name, 100*p.Uplink.Use, p.Compute.Name, 100*p.Compute.Use, p.Seconds)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, p := range plans {
+		for _, v := range p.Violations {
+			fmt.Fprintf(c.App.Writer, "%s breaks a constraint: %v\n", p.Algorithm, v)
+		}
+	}
+	if c.Bool("edges") {
+		if err := printUse(c.App.Writer, plans); err != nil {
+			return err
+		}
+	}
+	if task := c.String("explain"); task != "" {
+		return explain(c.App.Writer, experiment, plans, task)
+	}
+	return nil
+}
+
+// printUse prints a line for every edge and trunk: what each algorithm uses of it.
+func printUse(out io.Writer, plans []testbed.ScheduleReport) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "\n\t")
+	for _, p := range plans {
+		fmt.Fprintf(w, "%s: uplink\tcompute\t", p.Algorithm)
+	}
+	fmt.Fprintln(w)
+	for i, e := range plans[0].Edges {
+		fmt.Fprintf(w, "%s\t", e.Edge)
+		for _, p := range plans {
+			fmt.Fprintf(w, "%.1f %%\t%.1f %%\t", 100*p.Edges[i].Uplink, 100*p.Edges[i].Compute)
+		}
+		fmt.Fprintln(w)
+	}
+	for i, t := range plans[0].Trunks {
+		fmt.Fprintf(w, "%s\t", t.Name)
+		for _, p := range plans {
+			fmt.Fprintf(w, "%.1f %%\t\t", 100*p.Trunks[i].Use)
+		}
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }
 
-// planSchedules plans the experiment with every algorithm asked for.
-func planSchedules(c *cli.Context) ([]testbed.ScheduleReport, error) {
+// explain says what each algorithm makes of a task, and why.
+func explain(out io.Writer, experiment *testbed.Experiment, plans []testbed.ScheduleReport, task string) error {
+	for _, p := range plans {
+		x, err := testbed.ExplainTask(experiment, p, task)
+		if err != nil {
+			return err
+		}
+		if a := x.Assignment; a.Deployed {
+			fmt.Fprintf(out, "\n%s deploys %s with k=%d:\n", p.Algorithm, task, a.Cut)
+			for n, edge := range x.Edges {
+				fmt.Fprintf(out, "  %s: %.4g Mb/s\n", edge, float64(a.Rates[n])/1e6)
+			}
+			continue
+		}
+		fmt.Fprintf(out, "\n%s does not deploy %s. Beside what it deploys,\n", p.Algorithm, task)
+		for _, s := range x.Shortages {
+			fmt.Fprintf(out, "  %v\n", s)
+		}
+	}
+	return nil
+}
+
+// scheduledExperiment is the experiment of the command line.
+func scheduledExperiment(c *cli.Context) (*testbed.Experiment, error) {
 	experiment := testbed.DefaultExperiment()
 	if c.NArg() > 0 {
 		name, err := argument(c, "experiment")
@@ -56,5 +132,5 @@ func planSchedules(c *cli.Context) ([]testbed.ScheduleReport, error) {
 	if err := experiment.Replace(c.String("topology"), c.String("workload")); err != nil {
 		return nil, &testbed.InputError{Err: err}
 	}
-	return testbed.PlanSchedules(c.Context, experiment, c.StringSlice("algorithm")...)
+	return experiment, nil
 }
