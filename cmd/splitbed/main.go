@@ -48,6 +48,7 @@ func newApp() *cli.App {
 			modelCommand(),
 			topologyCommand(),
 			scheduleCommand(),
+			sweepCommand(),
 			reportCommand(),
 			cleanCommand(),
 			nodeCommand(),
