@@ -81,7 +81,9 @@ func (p Path) String() string {
 func (p Path) Below(key string) bool { return len(p) > 1 && p[0].name == key }
 
 // Within tells whether the path leads to the place of another one or into it.
-func (p Path) Within(other Path) bool { return len(p) >= len(other) && slices.Equal(p[:len(other)], other) }
+func (p Path) Within(other Path) bool {
+	return len(p) >= len(other) && slices.Equal(p[:len(other)], other)
+}
 
 // Set is a tree like c with another value at a path: mappings that lack a key get it, lists must have the element. The
 // tree of c stays as it is. A value keeps the file and the line it comes from, for errors met when the tree is decoded
