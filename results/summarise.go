@@ -34,7 +34,9 @@ type Input struct {
 	Trunks   map[string][]string
 	Frames   []Frame
 	Fidelity fidelity.Report
-	Broken   []scheduler.Violation
+	// Simulated says that the frames come from a model: nothing was emulated, and Fidelity is empty.
+	Simulated bool
+	Broken    []scheduler.Violation
 }
 
 // TaskRecord is what was planned for a deployed task at an edge.
@@ -57,6 +59,9 @@ func Summarise(in Input) Summary {
 		Edges:    append([]EdgeSummary{}, in.Edges...),
 		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, Checks: []Check{}},
 		Broken:   in.Broken,
+	}
+	if s.Simulated = in.Simulated; s.Simulated {
+		s.Fidelity.Verdict = NotEmulated
 	}
 	for _, c := range in.Fidelity.Checks {
 		s.Fidelity.Checks = append(s.Fidelity.Checks, Check{c.Name, c.Subject, Figure(c.Value), Figure(c.Limit), c.OK, c.Advice})

@@ -22,6 +22,9 @@ const (
 	Invalid  = "invalid" // neither a pass nor a failure
 )
 
+// NotEmulated is the fidelity verdict of a simulation, of which there is nothing to check.
+const NotEmulated = "simulated"
+
 // Summary is summary.json. Times are virtual seconds.
 type Summary struct {
 	Schema         int       `json:"schema"`
@@ -35,8 +38,10 @@ type Summary struct {
 	WallSeconds    Figure    `json:"wall_seconds"`
 	// CloudVirtual says that the cloud had a compute budget. Without one it used what the host had left, and
 	// tail and end-to-end times are not virtual.
-	CloudVirtual bool   `json:"cloud_virtual"`
-	Verdict      string `json:"verdict"`
+	CloudVirtual bool `json:"cloud_virtual"`
+	// Simulated says that a model made the frames: nothing was emulated or measured.
+	Simulated bool   `json:"simulated,omitempty"`
+	Verdict   string `json:"verdict"`
 	// Reason says in a sentence why, naming the tasks and uplinks that fail.
 	Reason   string        `json:"reason"`
 	QoS      QoS           `json:"qos"`

@@ -62,11 +62,17 @@ func (p printer) header(s Summary) {
 		s.Run, s.Runtime, number(s.Dilation), timeText(s.VirtualSeconds), timeText(s.WallSeconds), s.Seed)
 	p.wrap(what, 0)
 	p.wrap(scheduleText(s.Schedule), 0)
-	if !s.CloudVirtual {
+	switch {
+	case s.Simulated:
+		p.wrap(simulated, 0)
+	case !s.CloudVirtual:
 		p.wrap(notVirtual, 0)
 	}
 	p.line("")
 }
+
+// simulated marks what no testbed has measured.
+const simulated = "SIMULATED: a fluid model made these figures; nothing was emulated. It knows queues and compute, but no packets, TCP, loss or background traffic"
 
 // notVirtual marks the times of a cloud without a budget.
 const notVirtual = "the cloud had what the host had left: tail and end-to-end times are not virtual"

@@ -33,8 +33,13 @@ func Bound(ctx context.Context, inst Instance, first int) (int, error) {
 	return d.whole(), nil
 }
 
-// whole is the bound as a number of tasks. What rounding may have taken from a sum of so many terms must not cost one.
-func (d *dual) whole() int { return int(math.Floor(d.bound * (1 + 1e-9))) }
+// forgiven is the part by which a schedule that [Check] accepts may exceed a capacity, with what its assignments may
+// lack, and rounding. A bound must hold for such schedules too.
+const forgiven = 4 * Tolerance
+
+// whole is the bound as a number of tasks. The sum of all prices is at most D, so exceeding every
+// capacity by a part adds at most that part of D.
+func (d *dual) whole() int { return int(math.Floor(d.bound * (1 + forgiven))) }
 
 // dual is the search for prices. Prices are of whole resources: what all of an uplink, a trunk or an edge's compute costs, in tasks.
 type dual struct {
@@ -63,7 +68,9 @@ func newDualOf(inst Instance, tasks []int, first int, scale float64) *dual {
 	d := &dual{capacity: newCapacity(inst), scale: scale, bound: math.Inf(1)}
 	empty := NewState(inst)
 	for _, j := range tasks {
-		d.add(j, first, func(k int) bool { return empty.Fits(j, k) })
+		t := &inst.Tasks[j]
+		empty.best(t, first, t.Cuts(), math.Inf(1))
+		d.add(j, first, func(k int) bool { return empty.worst[k-first] <= 1+forgiven })
 		if last := len(d.tasks) - 1; len(d.cuts[last]) == 0 {
 			d.tasks, d.cuts = d.tasks[:last], d.cuts[:last]
 		}

@@ -1,7 +1,5 @@
 package scheduler
 
-import "math"
-
 // capacity turns bit/s and FLOP/s at an edge into parts of what may be used. A bit of an edge's input passes its
 // uplink and every trunk behind it.
 type capacity struct {
@@ -44,14 +42,15 @@ func (c capacity) weigh(t *Task, perBit, perOp, bits, ops []float64) (b, o []flo
 	return bits, ops
 }
 
-// weighted is what cut k costs with the sums of weigh; +Inf for a cut no rate is enough for.
+// weighted is what cut k costs with the sums of weigh. A cut no rate is enough for costs +Inf, unless bandwidth is free
+// where it is used.
 func (t *Task) weighted(k int, bits, ops []float64) float64 {
 	sum := 0.0
 	for c, table := range t.Costs {
-		if math.IsInf(float64(table[k].Rate), 1) {
-			return math.Inf(1)
+		if bits[c] > 0 { // what is free, or used by no place, costs nothing, and not 0·∞
+			sum += bits[c] * float64(table[k].Rate)
 		}
-		sum += bits[c]*float64(table[k].Rate) + ops[c]*float64(table[k].Compute)
+		sum += ops[c] * float64(table[k].Compute)
 	}
 	return sum
 }

@@ -13,8 +13,8 @@ var ErrInstance = errors.New("bad scheduling instance")
 // not a number, negative or infinite where it may not be, a name given twice, an index that points
 // nowhere, a task without input. The error wraps [ErrInstance] and names the edge, trunk or task.
 func (inst Instance) Validate() error {
-	if !(inst.Threshold > 0 && inst.Threshold <= 1) {
-		return fmt.Errorf("%w: threshold %v must be above 0 and at most 1", ErrInstance, inst.Threshold)
+	if !(positive(inst.Threshold) && inst.Threshold <= 1) {
+		return fmt.Errorf("%w: threshold %v must be above 0 and at most 1%s", ErrInstance, inst.Threshold, outOfRange(inst.Threshold))
 	}
 	if len(inst.Edges) == 0 {
 		return fmt.Errorf("%w: it has no edges", ErrInstance)
@@ -28,10 +28,10 @@ func (inst Instance) Validate() error {
 			return err
 		}
 		if !positive(float64(e.Compute)) {
-			return fmt.Errorf("%w: edge %s: compute %v FLOP/s must be finite and above 0", ErrInstance, e.Name, float64(e.Compute))
+			return fmt.Errorf("%w: edge %s: compute %v FLOP/s must be finite and above 0%s", ErrInstance, e.Name, float64(e.Compute), outOfRange(float64(e.Compute)))
 		}
 		if !positive(float64(e.Uplink)) {
-			return fmt.Errorf("%w: edge %s: uplink %v bit/s must be finite and above 0", ErrInstance, e.Name, float64(e.Uplink))
+			return fmt.Errorf("%w: edge %s: uplink %v bit/s must be finite and above 0%s", ErrInstance, e.Name, float64(e.Uplink), outOfRange(float64(e.Uplink)))
 		}
 		if e.Trunk < -1 || e.Trunk >= len(inst.Trunks) {
 			return fmt.Errorf("%w: edge %s: trunk index %d points to none of the %d trunks (-1 means no trunk)",
@@ -48,7 +48,7 @@ func (inst Instance) validateTrunks() error {
 			return err
 		}
 		if !positive(float64(t.Rate)) {
-			return fmt.Errorf("%w: trunk %s: rate %v bit/s must be finite and above 0", ErrInstance, t.Name, float64(t.Rate))
+			return fmt.Errorf("%w: trunk %s: rate %v bit/s must be finite and above 0%s", ErrInstance, t.Name, float64(t.Rate), outOfRange(float64(t.Rate)))
 		}
 		if t.Next < -1 || t.Next >= len(inst.Trunks) {
 			return fmt.Errorf("%w: trunk %s: next %d points to none of the %d trunks (-1 means the cloud)",
@@ -89,7 +89,8 @@ func (inst Instance) validateTasks() error {
 			}
 			seen[p.Edge] = j + 1
 			if !positive(p.Input) {
-				return fmt.Errorf("%w: task %s at %s: input %v B/s must be finite and above 0", ErrInstance, t.Name, inst.Edges[p.Edge].Name, p.Input)
+				return fmt.Errorf("%w: task %s at %s: input %v B/s must be finite and above 0%s",
+					ErrInstance, t.Name, inst.Edges[p.Edge].Name, p.Input, outOfRange(p.Input))
 			}
 			if p.Cost < 0 || int(p.Cost) >= len(t.Costs) {
 				return fmt.Errorf("%w: task %s at %s: cost index %d points to none of the %d tables of costs",
@@ -133,4 +134,16 @@ func checkName(seen map[string]bool, kind string, n int, name string) error {
 	return nil
 }
 
-func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
+// leastFigure and mostFigure are the smallest and largest capacity and input. They are far beyond what anybody means, and between them an
+// input over a threshold times a capacity is neither 0 nor infinite, so that parts of capacities can be computed with.
+const leastFigure, mostFigure = 1e-100, 1e100
+
+func positive(x float64) bool { return x >= leastFigure && x <= mostFigure }
+
+// outOfRange explains why a figure that looks positive is refused.
+func outOfRange(x float64) string {
+	if x > 0 && !math.IsInf(x, 1) && !positive(x) {
+		return fmt.Sprintf(", from %g to %g", leastFigure, mostFigure)
+	}
+	return ""
+}

@@ -56,7 +56,7 @@ func TestReadInstanceNamesWhatIsWrong(t *testing.T) {
 func FuzzReadInstance(f *testing.F) {
 	f.Add(written(f, small()))
 	f.Add(written(f, random(rand.New(rand.NewPCG(2, 2)), 3, 5)))
-	f.Add(`{"threshold":1,"edges":[{"name":"a","compute":1,"uplink":1e308,"trunk":-1}],"trunks":[],"tasks":[{"name":"t","costs":[[{"rate":null,"compute":0},{"rate":1e308,"compute":1e308}]],"at":[{"edge":0,"cost":0,"input":1e308}]}]}`)
+	f.Add(`{"threshold":1,"edges":[{"name":"a","compute":1,"uplink":1e100,"trunk":-1}],"trunks":[],"tasks":[{"name":"t","costs":[[{"rate":null,"compute":0},{"rate":1e308,"compute":1e308}]],"at":[{"edge":0,"cost":0,"input":1e100}]}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		inst, err := ReadInstance(strings.NewReader(text))
 		if err != nil {

@@ -161,7 +161,9 @@ func (p *Plan) edgeSummaries() []results.EdgeSummary {
 	var all []results.EdgeSummary
 	for i, e := range topology.Edges {
 		cpu := results.CPUSummary{GFLOPS: results.Figure(e.Compute / 1e9), QuotaCores: results.Absent()}
-		if planned := p.Network.Nodes[i].CPU; planned != nil {
+		if p.Network == nil {
+			cpu.Throttled = results.Absent()
+		} else if planned := p.Network.Nodes[i].CPU; planned != nil {
 			cpu.QuotaCores = results.Figure(planned.Cores)
 		}
 		all = append(all, results.EdgeSummary{

@@ -34,21 +34,25 @@ func (p *Plan) smallestTransfers() map[string]units.Bytes {
 
 func uplink(edge string) string { return edge + ".uplink" }
 
-// predict asks the fluid model for the transfer latency of every stream: the median over the window, in
-// the order of the streams. Background traffic is not in the model.
-func (p *Plan) predict(s *system) error {
+// fluid asks the fluid model when every frame of every stream is ready and received. Background traffic is not in the
+// model. Bursts are those of the plan's shapers; a plan without a network has none.
+func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 	network := scheduler.Network{}
 	for _, t := range s.topology.Trunks {
 		network.Trunks = append(network.Trunks, scheduler.Hop{Rate: t.Rate, Delay: t.Delay, Next: s.topology.TrunkIndex(t.Trunk)})
 	}
 	for _, e := range s.topology.Edges {
-		l, ok := p.Network.Link(uplink(e.Name))
-		if !ok {
-			return fmt.Errorf("the plan has no link %s", uplink(e.Name))
+		var burst units.Bytes
+		if p.Network != nil {
+			l, ok := p.Network.Link(uplink(e.Name))
+			if !ok {
+				return nil, fmt.Errorf("the plan has no link %s", uplink(e.Name))
+			}
+			burst = l.Egress.Burst
 		}
 		network.Edges = append(network.Edges, scheduler.NetworkEdge{
 			Compute: e.Compute,
-			Uplink:  scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: l.Egress.Burst, Next: s.topology.TrunkIndex(e.Trunk)},
+			Uplink:  scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk)},
 		})
 	}
 	var flows []scheduler.Flow
@@ -58,14 +62,24 @@ func (p *Plan) predict(s *system) error {
 			Operations: stream.FLOPs, Wire: shape.WireBytes(stream.MessageBytes),
 		})
 	}
-	predicted, err := scheduler.Predict(network, flows)
+	return scheduler.Predict(network, flows)
+}
+
+// predict gives every stream the transfer latency to expect: the median of the fluid model over the window.
+func (p *Plan) predict(s *system) error {
+	predicted, err := p.fluid(s)
 	if err != nil {
 		return err
 	}
+	p.expect(predicted)
+	return nil
+}
+
+// expect notes the median over the window of what the fluid model says of every stream.
+func (p *Plan) expect(predicted []scheduler.Predicted) {
 	for i := range p.Streams {
 		if median, ok := predicted[i].MedianTransfer(p.Streams[i].Arrivals, 0, p.Duration); ok {
 			p.Streams[i].Predicted = median
 		}
 	}
-	return nil
 }

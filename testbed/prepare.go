@@ -43,27 +43,10 @@ type Plan struct {
 
 // prepare resolves, schedules and plans an experiment. It starts nothing.
 func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
-	o.Progress.Phase(Resolve, "")
-	s, err := resolve(e)
+	p, s, err := scheduled(ctx, e, o)
 	if err != nil {
-		return nil, inputError(err)
-	}
-	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
-	started := time.Now()
-	p := &Plan{
-		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
-		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
-	}
-	if err := p.schedule(ctx, s, o); err != nil {
 		return nil, err
 	}
-	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
-	p.Background = s.flows(p.Duration)
-	if len(p.Streams) == 0 {
-		return nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
-	}
-	p.Drain = drain(p.Streams)
-
 	o.Progress.Phase(Planning, "")
 	// What this host cannot do at all is said before anything is measured on it.
 	if err := p.checkHost(ctx); err != nil {
@@ -85,6 +68,31 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// scheduled is the part of a plan that does not depend on the host: what runs where, and when its frames come.
+func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, error) {
+	o.Progress.Phase(Resolve, "")
+	s, err := resolve(e)
+	if err != nil {
+		return nil, nil, inputError(err)
+	}
+	o.Progress.Phase(Schedule, e.Scheduler.Algorithm)
+	started := time.Now()
+	p := &Plan{
+		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
+		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
+	}
+	if err := p.schedule(ctx, s, o); err != nil {
+		return nil, nil, err
+	}
+	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
+	p.Background = s.flows(p.Duration)
+	if len(p.Streams) == 0 {
+		return nil, nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
+	}
+	p.Drain = drain(p.Streams)
+	return p, s, nil
 }
 
 // resolve looks up everything an experiment names.

@@ -135,7 +135,12 @@ func (d *runDir) writePlan(p *Plan) error {
 		func() error { return atomicfile.WriteBytes(d.file(experimentFile), experiment) },
 		func() error { return d.writeJSON(scheduleFile, p.Schedule) },
 		func() error { return d.writeJSON(planFile, p) },
-		func() error { return d.writeJSON(hostFile, p.Host) },
+		func() error {
+			if p.Network == nil {
+				return nil // a simulation is the same on every host
+			}
+			return d.writeJSON(hostFile, p.Host)
+		},
 	)
 }
 

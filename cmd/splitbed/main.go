@@ -43,6 +43,7 @@ func newApp() *cli.App {
 		Version: version,
 		Commands: []*cli.Command{
 			runCommand(),
+			simulateCommand(),
 			doctorCommand(),
 			calibrateCommand(),
 			modelCommand(),

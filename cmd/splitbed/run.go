@@ -21,45 +21,78 @@ func runCommand() *cli.Command {
 		ArgsUsage: "EXPERIMENT",
 		Description: "EXPERIMENT is a shipped name (quickstart) or a file. Exit codes: 0 deadline kept, 3 violated,\n" +
 			"4 invalid (the emulation cannot be trusted), 2 the input is wrong (nothing was started), 1 anything else.",
-		Flags: []cli.Flag{
+		Flags: append(experimentFlags(),
 			&cli.StringFlag{Name: "runtime", Usage: "native or docker"},
 			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
-			&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time (10s)"},
 			&cli.StringFlag{Name: "sharing", Usage: "how tasks share an uplink: shared"},
-			&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, price, …, file:PATH or exec:CMD"},
-			&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve"},
-			&cli.StringFlag{Name: "schedule", Usage: "use the schedule in `FILE` (a run's schedule.json) instead of an algorithm"},
-			&cli.BoolFlag{Name: "allow-infeasible", Usage: "try a schedule that breaks a constraint, and list what it breaks"},
 			&cli.BoolFlag{Name: "overcommit", Usage: "try budgets that do not fit this host"},
-			&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random"},
-			&cli.StringFlag{Name: "out", Usage: "run directory (default runs/<id>)"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the testbed up after the verdict, until Ctrl-C"},
-			jsonFlag(),
-		},
+		),
 		Action: run,
 	}
 }
 
-func run(c *cli.Context) error {
+// experimentFlags are the options of all commands that run an experiment in some way.
+func experimentFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time (10s)"},
+		&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, price, …, file:PATH or exec:CMD"},
+		&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve"},
+		&cli.StringFlag{Name: "schedule", Usage: "use the schedule in `FILE` (a run's schedule.json) instead of an algorithm"},
+		&cli.BoolFlag{Name: "allow-infeasible", Usage: "try a schedule that breaks a constraint, and list what it breaks"},
+		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random"},
+		&cli.StringFlag{Name: "out", Usage: "run directory (default runs/<id>)"},
+		jsonFlag(),
+	}
+}
+
+func simulateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "simulate",
+		Usage:     "an experiment in a fluid model: no emulation, no root, any scale",
+		ArgsUsage: "EXPERIMENT",
+		Description: "Writes what a run writes, marked as simulated. Exit codes: 0 deadline kept, 3 violated, 4 too short to say\n" +
+			"anything, 2 the input is wrong, 1 anything else.",
+		Flags: experimentFlags(),
+		Action: func(c *cli.Context) error {
+			experiment, err := experimentOf(c)
+			if err != nil {
+				return err
+			}
+			summary, err := testbed.Simulate(c.Context, experiment, optionsOf(c))
+			return report(c, summary, err)
+		},
+	}
+}
+
+// experimentOf is the experiment the command line names, with its options applied.
+func experimentOf(c *cli.Context) (*testbed.Experiment, error) {
 	name, err := argument(c, "experiment")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	experiment, err := testbed.LoadExperiment(name)
 	if err != nil {
-		return &testbed.InputError{Err: err}
+		return nil, &testbed.InputError{Err: err}
 	}
 	if err := override(c, experiment); err != nil {
-		return &testbed.InputError{Err: err}
+		return nil, &testbed.InputError{Err: err}
+	}
+	return experiment, nil
+}
+
+func optionsOf(c *cli.Context) testbed.Options {
+	return testbed.Options{Out: c.String("out"), ScheduleFile: c.String("schedule"), AllowInfeasible: c.Bool("allow-infeasible")}
+}
+
+func run(c *cli.Context) error {
+	experiment, err := experimentOf(c)
+	if err != nil {
+		return err
 	}
 	progress, finish := newProgress(os.Stderr)
-	options := testbed.Options{
-		Out:             c.String("out"),
-		ScheduleFile:    c.String("schedule"),
-		AllowInfeasible: c.Bool("allow-infeasible"),
-		Overcommit:      c.Bool("overcommit"),
-		Progress:        progress,
-	}
+	options := optionsOf(c)
+	options.Overcommit, options.Progress = c.Bool("overcommit"), progress
 	if c.Bool("keep") {
 		options.Keep = func(ctx context.Context, s *results.Summary) {
 			progress.Note(fmt.Sprintf("run %s: %s; the testbed stays up until Ctrl-C", s.Run, s.Verdict))
@@ -68,6 +101,11 @@ func run(c *cli.Context) error {
 	}
 	summary, err := testbed.Run(c.Context, experiment, options)
 	finish()
+	return report(c, summary, err)
+}
+
+// report prints the summary of a run, if there is one, and gives its error or that of its verdict.
+func report(c *cli.Context, summary *results.Summary, err error) error {
 	if summary != nil {
 		if printErr := printSummary(c, summary); err == nil {
 			err = printErr
