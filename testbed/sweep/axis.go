@@ -56,7 +56,7 @@ func readValues(c spec.Cursor) ([]value, error) {
 		return readRange(c)
 	}
 	if c.Len() == 0 {
-		return nil, c.Wrong(allowedValues)
+		return nil, c.Errorf(allowedValues, "has no values")
 	}
 	values := make([]value, c.Len())
 	for i := range values {
@@ -92,7 +92,7 @@ func readRange(c spec.Cursor) ([]value, error) {
 		return nil, err
 	}
 	if !c.Has("from") || !c.Has("to") {
-		return nil, c.Wrong(allowedValues)
+		return nil, c.Errorf(allowedValues, "needs from and to")
 	}
 	if r.Step < 1 || r.To < r.From || uint64(r.To)-uint64(r.From) >= maxPoints*uint64(r.Step) {
 		return nil, c.Errorf(fmt.Sprintf("from at most to, a step of at least 1, and at most %d values", maxPoints),

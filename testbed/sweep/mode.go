@@ -16,8 +16,10 @@ import (
 // point does with a point what the mode says. Problem is the point's, in mode schedule.
 func (r *runner) point(ctx context.Context, problem *testbed.Problem, j job) ([]Outcome, error) {
 	switch r.sweep.Mode {
+	case Simulate:
+		return r.run(ctx, j, testbed.Simulate)
 	case Emulate:
-		return r.emulate(ctx, j)
+		return r.run(ctx, j, testbed.Run)
 	case Profile:
 		return profile(j.experiment)
 	default:
@@ -50,13 +52,13 @@ func schedule(ctx context.Context, problem *testbed.Problem, s testbed.Scheduler
 	return append(rows, last), nil
 }
 
-// emulate runs a point on this host.
-func (r *runner) emulate(ctx context.Context, j job) ([]Outcome, error) {
+// run has a point emulated on this host, or simulated, into a run directory of its own.
+func (r *runner) run(ctx context.Context, j job, run runFunc) ([]Outcome, error) {
 	dir, err := r.runDir(j.key)
 	if err != nil {
 		return nil, err
 	}
-	summary, err := testbed.Run(ctx, j.experiment, testbed.Options{Out: filepath.Join(r.options.Out, dir), Binary: r.options.Binary})
+	summary, err := run(ctx, j.experiment, testbed.Options{Out: filepath.Join(r.options.Out, dir), Binary: r.options.Binary})
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +66,9 @@ func (r *runner) emulate(ctx context.Context, j job) ([]Outcome, error) {
 	row.Directory = dir
 	return []Outcome{row}, nil
 }
+
+// runFunc is [testbed.Run] or [testbed.Simulate].
+type runFunc func(context.Context, *testbed.Experiment, testbed.Options) (*results.Summary, error)
 
 // runDir is a directory for a run of a point, relative to the sweep's: a run that was interrupted left the one before.
 func (r *runner) runDir(key string) (string, error) {

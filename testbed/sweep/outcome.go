@@ -32,7 +32,7 @@ type Outcome struct {
 	P95    results.Figure `json:"p95_s" in:"simulate run"`
 	P99    results.Figure `json:"p99_s" in:"simulate run"`
 	// Directory is the run's, relative to the sweep's.
-	Directory string `json:"directory,omitempty" in:"run"`
+	Directory string `json:"directory,omitempty" in:"simulate run"`
 
 	Network string `json:"network,omitempty" in:"profile"`
 	Cut     int64  `json:"k,omitempty" in:"profile"`

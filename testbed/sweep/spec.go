@@ -36,7 +36,7 @@ const (
 )
 
 func modes() spec.Choice {
-	return spec.Choice{Now: []string{Schedule, Emulate, Profile}, Later: []string{Simulate}}
+	return spec.Choice{Now: []string{Schedule, Simulate, Emulate, Profile}}
 }
 
 // Parse reads a sweep and checks each of its points. File is the name errors carry, and relative paths start from its
@@ -87,6 +87,9 @@ func (s *Sweep) validate() error {
 			return at.Errorf("", "the grid has more than %d points", maxPoints)
 		}
 	}
+	if err := s.checkPoints(); err != nil {
+		return err
+	}
 	for i, f := range s.Figures {
 		at := c.Field("figures").Index(i)
 		if err := f.validate(at, s.columns()); err != nil {
@@ -102,7 +105,7 @@ func (s *Sweep) validate() error {
 			return err
 		}
 	}
-	return s.checkPoints()
+	return nil
 }
 
 // maxPoints is as many as a machine plans in a day; more are a slip.
