@@ -78,11 +78,10 @@ func (r ScheduleReport) CutCounts() string {
 // PlanSchedules plans an experiment with each of the algorithms, or with its own where none is named, without
 // emulating anything. Errors are *InputError.
 func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]ScheduleReport, error) {
-	s, err := resolve(e)
+	p, err := NewProblem(e)
 	if err != nil {
-		return nil, inputError(err)
+		return nil, err
 	}
-	inst := s.instance(e.Scheduler)
 	with := []Scheduler{e.Scheduler}
 	if len(algorithms) > 0 {
 		with = nil
@@ -94,32 +93,68 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 		}
 		with = append(with, other.Scheduler)
 	}
-	if err := inst.Validate(); err != nil {
-		return nil, inputError(err)
-	}
-	bounds := map[int]int{} // by the first cut
 	var reports []ScheduleReport
 	for _, s := range with {
-		started := time.Now()
-		schedule, err := s.plan(ctx, inst)
+		report, err := p.Plan(ctx, s)
 		if err != nil {
-			return nil, inputError(err)
-		}
-		seconds := time.Since(started).Seconds()
-		report := newScheduleReport(inst, schedule)
-		report.Seconds = seconds
-		first := firstCut(schedule)
-		if _, ok := bounds[first]; !ok {
-			if bounds[first], err = scheduler.Bound(ctx, inst, first); err != nil {
-				return nil, inputError(err)
-			}
-		}
-		if report.Bound = bounds[first]; report.Bound > 0 {
-			report.Gap = 1 - float64(report.Deployed)/float64(report.Bound)
+			return nil, err
 		}
 		reports = append(reports, report)
 	}
 	return reports, nil
+}
+
+// Problem is the scheduling problem of an experiment, made once for any number of algorithms. It is not safe for
+// concurrent use.
+type Problem struct {
+	inst   scheduler.Instance
+	bounds map[int]int // by the first cut
+}
+
+// NewProblem resolves an experiment. Its errors are *InputError.
+func NewProblem(e *Experiment) (*Problem, error) {
+	s, err := resolve(e)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	p := &Problem{inst: s.instance(e.Scheduler), bounds: map[int]int{}}
+	return p, inputError(p.inst.Validate())
+}
+
+// Plan plans with an algorithm, or takes the schedule that s brings. The margin, framing and ratios of s are those of the
+// experiment the problem was made of. Errors are *InputError.
+func (p *Problem) Plan(ctx context.Context, s Scheduler) (ScheduleReport, error) {
+	started := time.Now()
+	schedule, err := s.plan(ctx, p.inst)
+	if err != nil {
+		return ScheduleReport{}, inputError(err)
+	}
+	seconds := time.Since(started).Seconds()
+	report := newScheduleReport(p.inst, schedule)
+	report.Seconds = seconds
+	first := firstCut(schedule)
+	if _, ok := p.bounds[first]; !ok {
+		if p.bounds[first], err = scheduler.Bound(ctx, p.inst, first); err != nil {
+			return ScheduleReport{}, inputError(err)
+		}
+	}
+	if report.Bound = p.bounds[first]; report.Bound > 0 {
+		report.Gap = 1 - float64(report.Deployed)/float64(report.Bound)
+	}
+	return report, nil
+}
+
+// Curve is how many tasks an online algorithm has deployed after each arrival, the tasks coming in the workload's order;
+// nil for algorithms that are not online. Errors are *InputError.
+func (p *Problem) Curve(ctx context.Context, algorithm string) ([]int, error) {
+	rule, ok := scheduler.RuleByName(algorithm)
+	if !ok {
+		return nil, nil
+	}
+	events := scheduler.Arrivals(p.inst)
+	counts := make([]int, len(events))
+	_, err := scheduler.Admit(ctx, p.inst, rule, events, func(n int, s *scheduler.State) { counts[n] = s.Count() })
+	return counts, inputError(err)
 }
 
 func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) ScheduleReport {

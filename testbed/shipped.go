@@ -15,11 +15,17 @@ func ExperimentNames() []string { return experiments().Names() }
 
 // LoadExperiment reads a shipped experiment by name, or a file by path, with all it refers to.
 func LoadExperiment(nameOrPath string) (*Experiment, error) {
-	file, data, err := experiments().Read("", nameOrPath)
+	file, data, err := ReadExperiment("", nameOrPath)
 	if err != nil {
 		return nil, err
 	}
 	return ParseExperiment(file, data)
+}
+
+// ReadExperiment finds a shipped experiment by name, or a file by path, relative to dir, and returns its text and the name
+// errors about it should carry.
+func ReadExperiment(dir, nameOrPath string) (file string, data []byte, err error) {
+	return experiments().Read(dir, nameOrPath)
 }
 
 func experiments() spec.Library {

@@ -17,11 +17,16 @@ func Load(nameOrPath string) (*Workload, error) { return LoadFrom("", nameOrPath
 
 // LoadFrom is Load with relative paths starting from a directory.
 func LoadFrom(dir, nameOrPath string) (*Workload, error) {
-	file, data, err := library().Read(dir, nameOrPath)
+	file, data, err := Read(dir, nameOrPath)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(file, data)
+}
+
+// Read is the file that LoadFrom would parse and the name its errors would carry.
+func Read(dir, nameOrPath string) (file string, data []byte, err error) {
+	return library().Read(dir, nameOrPath)
 }
 
 func library() spec.Library { return spec.Library{Kind: "workload", Files: files} }

@@ -49,6 +49,7 @@ func newApp() *cli.App {
 			modelCommand(),
 			topologyCommand(),
 			scheduleCommand(),
+			sweepCommand(),
 			reportCommand(),
 			cleanCommand(),
 			nodeCommand(),

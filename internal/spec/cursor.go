@@ -83,12 +83,24 @@ func (c Cursor) Reference() (nameOrPath string, ok bool) {
 	return nameOrPath, ok && c.key != ""
 }
 
+// File is the file that c stands in, by the name errors carry; empty for a value that came from none.
+func (c Cursor) File() string {
+	switch {
+	case c.near != nil && c.near.file != "":
+		return c.near.file
+	case c.doc != nil:
+		return c.doc.file
+	}
+	return ""
+}
+
 // Dir is the directory that relative paths in the file start from.
 func (c Cursor) Dir() string {
-	if c.doc == nil {
+	file := c.File()
+	if file == "" {
 		return ""
 	}
-	return filepath.Dir(c.doc.file)
+	return filepath.Dir(file)
 }
 
 // Path makes a path written in the file absolute.

@@ -27,7 +27,7 @@ var (
 // Structs take their keys from the yaml tag, else the json tag, and know no others; what the file leaves out keeps the value it
 // had, which is how defaults are given. Numbers, texts and booleans are not converted into each other.
 func Decode(file string, data []byte, v any) (Cursor, error) {
-	c, err := parse(file, data)
+	c, err := Parse(file, data)
 	if err != nil {
 		return c, err
 	}
@@ -195,7 +195,7 @@ func (c Cursor) structure(v reflect.Value) error {
 
 func (c Cursor) unknownKey(e entry, names []string) error {
 	at := c.below(entry{name: Clip(e.name)})
-	at.near = &node{line: e.line, column: e.column}
+	at.near = &node{file: e.value.file, line: e.line, column: e.column}
 	if near := Nearest(e.name, names); near != "" {
 		return at.Errorf(strings.Join(names, ", "), "unknown key; did you mean %s?", near)
 	}

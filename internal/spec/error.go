@@ -73,10 +73,7 @@ func (c Cursor) Errorf(allowed, format string, args ...any) error {
 }
 
 func (c Cursor) refuse(problem, allowed string) *Error {
-	e := &Error{Key: c.key, Problem: problem, Allowed: allowed}
-	if c.doc != nil {
-		e.File = c.doc.file
-	}
+	e := &Error{File: c.File(), Key: c.key, Problem: problem, Allowed: allowed}
 	if c.near != nil {
 		e.Line, e.Column = c.near.line, c.near.column
 	}

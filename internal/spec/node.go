@@ -46,6 +46,7 @@ const (
 // node is a value of the file. A value that was anchored and is named by aliases is shared, not copied.
 type node struct {
 	kind         kind
+	file         string // the one it stands in, which composing several files makes another than the document's
 	line, column int
 	text         string // of a scalar
 	typed        bool   // a plain scalar that YAML reads as a number or a boolean, not as text
@@ -59,8 +60,8 @@ type entry struct {
 	value        *node
 }
 
-// parse reads a file into a node tree.
-func parse(file string, data []byte) (c Cursor, err error) {
+// Parse reads a file's one YAML document without decoding it. File is the name errors carry; every error is an *Error.
+func Parse(file string, data []byte) (c Cursor, err error) {
 	c = Cursor{doc: &document{file: file}}
 	if len(data) > MaxSize {
 		return c, c.Errorf("", "is larger than %s", bytesLimit)
@@ -103,7 +104,7 @@ const bytesLimit = "4MiB, more than any spec needs"
 
 func (c Cursor) atToken(t *token.Token) Cursor {
 	if t != nil && t.Position != nil {
-		c.near = &node{line: t.Position.Line, column: t.Position.Column}
+		c.near = &node{file: c.File(), line: t.Position.Line, column: t.Position.Column}
 	}
 	return c
 }
@@ -186,7 +187,7 @@ type builder struct {
 }
 
 func (b *builder) build(n ast.Node) (*node, error) {
-	out := &node{}
+	out := &node{file: b.cursor.doc.file}
 	if t := firstToken(n); t != nil && t.Position != nil {
 		out.line, out.column = t.Position.Line, t.Position.Column
 	}
@@ -274,7 +275,7 @@ func (b *builder) entries(out *node, values []*ast.MappingValueNode) error {
 			return err
 		}
 		if value.line == 0 || value.kind == null {
-			value = &node{kind: value.kind, line: here.near.line, column: here.near.column}
+			value = &node{kind: value.kind, file: here.File(), line: here.near.line, column: here.near.column}
 		}
 		out.entries = append(out.entries, entry{name, here.near.line, here.near.column, value})
 	}

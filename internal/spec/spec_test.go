@@ -250,7 +250,7 @@ func TestRangesAreConstantsOrUniform(t *testing.T) {
 		"r: {normal: [1Gbps, 1Mbps]}":    "f.yaml:1: r.normal: unknown key; allowed: uniform",
 		"r: {uniform: [10Mbps, 10mbps]}": `f.yaml:1: r.uniform[1]: "10mbps": tc reads mbps as megabytes per second, and a rate is in bits; allowed: bits per second such as 500kbit, 10Mbps or 1Gbps`,
 	} {
-		c, err := parse("f.yaml", []byte(text))
+		c, err := Parse("f.yaml", []byte(text))
 		var low, high units.Rate
 		if err == nil {
 			err = DecodeRange(c.Field("r"), &low, &high)
