@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -23,13 +24,15 @@ var sizes = []struct {
 	{"mobilenet", 224, 224}, {"mobilenet", 97, 131},
 	{"nin", 224, 224}, {"nin", 131, 97},
 	{"resnet18", 224, 224}, {"resnet18", 97, 131},
-	{"squeezenet", 227, 227}, {"squeezenet", 97, 131},
+	{"squeezenet", 224, 224}, {"squeezenet", 97, 131},
 	{"vgg16", 224, 224},
 	{"vggf", 224, 224}, {"vggf", 251, 233},
 }
 
+// Activations must neither vanish nor blow up on the way: halves that say little of the picture agree easily.
 func TestHeadAndTailEqualTheWholeAtEveryCut(t *testing.T) {
 	const limit = 1e-5
+	const least, most = 0.1, 20 // of a head's output, root mean square
 	for _, tc := range sizes {
 		t.Run(fmt.Sprintf("%s %d×%d", tc.name, tc.h, tc.w), func(t *testing.T) {
 			store := testStore(t)
@@ -45,6 +48,9 @@ func TestHeadAndTailEqualTheWholeAtEveryCut(t *testing.T) {
 				if k > 0 {
 					head, err := store.Head(tc.name, tc.h, tc.w, k)
 					tensor = run(t, open(t, head, err), picture)
+				}
+				if size := math.Sqrt(meanSquare(tensor)); k < p.Cuts() && !(size >= least && size <= most) {
+					t.Errorf("cut %d: the tensor is %.3g in root mean square, want %g to %g", k, size, least, float64(most))
 				}
 				answer := tensor
 				if k < p.Cuts() {
@@ -136,11 +142,16 @@ func shapes(t *testing.T, g *model.Graph, dir string, input model.Tensor) map[st
 
 func TestAnswersVaryWithThePicture(t *testing.T) {
 	const pictures, atLeast = 12, 4
+	// What the pictures do not have in common is at least this part of the numbers before the softmax, the rest being
+	// the biases' and that of all pictures alike.
+	const leastShare = 0.25
 	for _, tc := range sizes {
 		t.Run(fmt.Sprintf("%s %d×%d", tc.name, tc.h, tc.w), func(t *testing.T) {
 			file, err := testStore(t).Whole(tc.name, tc.h, tc.w)
 			s := open(t, file, err)
 			classes := map[int]bool{}
+			var mean []float32
+			total := 0.0
 			for i := range pictures {
 				answer := run(t, s, scene(tc.h, tc.w, uint64(i)))
 				sum := float32(0)
@@ -151,10 +162,43 @@ func TestAnswersVaryWithThePicture(t *testing.T) {
 					t.Errorf("picture %d: the probabilities add up to %g, want 1", i, sum)
 				}
 				classes[slices.Index(answer, slices.Max(answer))] = true
+				numbers := beforeSoftmax(answer)
+				if mean == nil {
+					mean = make([]float32, len(numbers))
+				}
+				for j, v := range numbers {
+					mean[j] += v / pictures
+				}
+				total += meanSquare(numbers) / pictures
 			}
 			if len(classes) < atLeast {
 				t.Errorf("%d pictures fall into %d classes, want at least %d", pictures, len(classes), atLeast)
 			}
+			if share := 1 - meanSquare(mean)/total; !(share >= leastShare) {
+				t.Errorf("the pictures make %.3f of the answer, want at least %g", share, leastShare)
+			}
 		})
 	}
+}
+
+// beforeSoftmax is the softmax's input, up to its mean, which the softmax loses.
+func beforeSoftmax(answer []float32) []float32 {
+	numbers := make([]float32, len(answer))
+	mean := 0.0
+	for i, v := range answer {
+		numbers[i] = float32(math.Log(float64(v)))
+		mean += float64(numbers[i]) / float64(len(answer))
+	}
+	for i := range numbers {
+		numbers[i] -= float32(mean)
+	}
+	return numbers
+}
+
+func meanSquare(values []float32) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v) * float64(v)
+	}
+	return sum / float64(len(values))
 }

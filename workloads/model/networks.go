@@ -31,12 +31,12 @@ type layer struct {
 //   - lenet5: LeCun, Bottou, Bengio and Haffner (Proc. IEEE 1998), on colour pictures and with all maps connected.
 //   - mobilenet: Howard et al. (arXiv 1704.04861), width 1; its thirteen separable convolutions are eight layers, each
 //     up to and with the last before the next halving or, of the five alike, two and three.
-//   - nin: Lin, Chen and Yan (ICLR 2014), the network for ImageNet.
+//   - nin: Lin, Chen and Yan (ICLR 2014), the network for ImageNet; its pooling pads where a window is left over.
 //   - resnet18: He, Zhang, Ren and Sun (CVPR 2016); a layer is a residual block.
-//   - squeezenet: Iandola et al. (arXiv 1602.07360), version 1.1; a layer is a fire block.
+//   - squeezenet: Iandola et al. (arXiv 1602.07360), version 1.1; a layer is a fire block. Its pooling pads as nin's does.
 //   - vgg16: Simonyan and Zisserman (ICLR 2015), configuration D; a layer is a block of convolutions up to a pooling.
-//   - vggf: CNN-F of Chatfield, Simonyan, Vedaldi and Zisserman (BMVC 2014), with its response normalisation; its
-//     pooling, which pads where a window is left over, is padded on both sides in the first layer and nowhere else.
+//   - vggf: CNN-F of Chatfield, Simonyan, Vedaldi and Zisserman (BMVC 2014), with its response normalisation. Its
+//     pooling pads as nin's does.
 func networks() []network {
 	return []network{
 		alexnet(), cnn1(), cnn2(), lenet5(), mobilenet(), nin(), resnet18(), squeezenet(), vgg16(), vggf(),
@@ -110,7 +110,7 @@ func nin() network {
 	mlp := func(first conv, second, third int) []operation {
 		return []operation{first, conv{out: second, kernel: 1}, conv{out: third, kernel: 1}}
 	}
-	pool := maxPool{kernel: 3, stride: 2}
+	pool := maxPool{kernel: 3, stride: 2, cover: true}
 	return network{"nin", 224, 224, []layer{
 		{"mlp1", append(mlp(conv{out: 96, kernel: 11, stride: 4}, 96, 96), pool)},
 		{"mlp2", append(mlp(conv{out: 256, kernel: 5, pad: 2}, 256, 256), pool)},
@@ -149,8 +149,8 @@ func squeezenet() network {
 			{conv{out: expand, kernel: 1}}, {conv{out: expand, kernel: 3, pad: 1}},
 		}}}
 	}
-	pool := maxPool{kernel: 3, stride: 2}
-	return network{"squeezenet", 227, 227, []layer{
+	pool := maxPool{kernel: 3, stride: 2, cover: true}
+	return network{"squeezenet", 224, 224, []layer{
 		{"conv1", []operation{conv{out: 64, kernel: 3, stride: 2}, pool}},
 		{"fire2", fire(16, 64)},
 		{"fire3", append(fire(16, 64), pool)},
@@ -185,9 +185,9 @@ func vgg16() network {
 }
 
 func vggf() network {
-	pool := maxPool{kernel: 3, stride: 2}
+	pool := maxPool{kernel: 3, stride: 2, cover: true}
 	return network{"vggf", 224, 224, []layer{
-		{"conv1", []operation{conv{out: 64, kernel: 11, stride: 4}, normalise{}, maxPool{kernel: 3, stride: 2, pad: 1}}},
+		{"conv1", []operation{conv{out: 64, kernel: 11, stride: 4}, normalise{}, pool}},
 		{"conv2", []operation{conv{out: 256, kernel: 5, pad: 2}, normalise{}, pool}},
 		{"conv3", []operation{conv{out: 256, kernel: 3, pad: 1}}},
 		{"conv4", []operation{conv{out: 256, kernel: 3, pad: 1}}},

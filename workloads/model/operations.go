@@ -42,9 +42,9 @@ func (c conv) add(p *planner, in spot) (spot, error) {
 	fan := channels * c.kernel * c.kernel
 	out := p.step(step{
 		op: "Conv", in: []string{in.tensor}, shape: []int{c.out, h, w},
-		attrs: append(window(c.kernel, c.kernel, stride, stride, c.pad), attribute{name: "group", value: groups}),
+		attrs: append(window([2]int{c.kernel, c.kernel}, [2]int{stride, stride}, [4]int{c.pad, c.pad, c.pad, c.pad}), attribute{name: "group", value: groups}),
 		weights: []weightSpec{
-			{role: "w", dims: []int{c.out, channels, c.kernel, c.kernel}, fanIn: fan},
+			{role: "w", dims: []int{c.out, channels, c.kernel, c.kernel}, fanIn: fan, depthwise: groups > 1 && channels == 1},
 			{role: "b", dims: []int{c.out}},
 		},
 		perOutput: 2 * fan,
@@ -61,8 +61,12 @@ func (relu) add(p *planner, in spot) (spot, error) {
 	return p.step(step{op: "Relu", in: []string{in.tensor}, shape: in.shape, perOutput: 1}), nil
 }
 
-// maxPool keeps the largest of every kernel×kernel window.
-type maxPool struct{ kernel, stride, pad int }
+// maxPool keeps the largest of every kernel×kernel window. With cover, a row or column left over at the lower or right
+// edge gets a window of its own, as in Caffe, where the networks that have it come from.
+type maxPool struct {
+	kernel, stride, pad int
+	cover               bool
+}
 
 func (m maxPool) add(p *planner, in spot) (spot, error) {
 	if err := in.picture("maxPool"); err != nil {
@@ -72,9 +76,17 @@ func (m maxPool) add(p *planner, in spot) (spot, error) {
 	if err != nil {
 		return spot{}, err
 	}
+	// The padding below and to the right that makes room for one more window, where a row or column is left over.
+	below, right := m.pad, m.pad
+	if left := in.shape[1] + 2*m.pad - m.kernel - (h-1)*m.stride; m.cover && left > 0 {
+		below, h = below+m.stride-left, h+1
+	}
+	if left := in.shape[2] + 2*m.pad - m.kernel - (w-1)*m.stride; m.cover && left > 0 {
+		right, w = right+m.stride-left, w+1
+	}
 	return p.step(step{
 		op: "MaxPool", in: []string{in.tensor}, shape: []int{in.shape[0], h, w},
-		attrs:     window(m.kernel, m.kernel, m.stride, m.stride, m.pad),
+		attrs:     window([2]int{m.kernel, m.kernel}, [2]int{m.stride, m.stride}, [4]int{m.pad, m.pad, below, right}),
 		perOutput: m.kernel * m.kernel,
 	}), nil
 }
@@ -95,7 +107,7 @@ func (a averageTo) add(p *planner, in spot) (spot, error) {
 	kh, kw := in.shape[1]-(a.h-1)*sh, in.shape[2]-(a.w-1)*sw
 	return p.step(step{
 		op: "AveragePool", in: []string{in.tensor}, shape: []int{in.shape[0], a.h, a.w},
-		attrs:     window(kh, kw, sh, sw, 0),
+		attrs:     window([2]int{kh, kw}, [2]int{sh, sw}, [4]int{}),
 		perOutput: kh * kw,
 	}), nil
 }
@@ -221,10 +233,11 @@ func slide(in spot, kernel, stride, pad int) (h, w int, err error) {
 	return (in.shape[1]+2*pad-kernel)/stride + 1, (in.shape[2]+2*pad-kernel)/stride + 1, nil
 }
 
-func window(kh, kw, sh, sw, pad int) []attribute {
+// window is a sliding window's attributes; pads are those above, to the left, below and to the right.
+func window(kernel, strides [2]int, pads [4]int) []attribute {
 	return []attribute{
-		{name: "kernel_shape", list: []int{kh, kw}},
-		{name: "strides", list: []int{sh, sw}},
-		{name: "pads", list: []int{pad, pad, pad, pad}},
+		{name: "kernel_shape", list: kernel[:]},
+		{name: "strides", list: strides[:]},
+		{name: "pads", list: pads[:]},
 	}
 }

@@ -11,6 +11,8 @@ type weightSpec struct {
 	name, role string
 	dims       []int
 	fanIn      int // inputs of one output; 0 for a bias
+	// depthwise: the inputs are neighbours in one channel of the picture.
+	depthwise bool
 }
 
 func (w weightSpec) shape() []int64 {
@@ -37,7 +39,7 @@ func (w weightSpec) bytes() int64 { return 4 * int64(w.rows()) * int64(w.rowLen(
 // The builder's version and seed are in the name of every file it makes. Raise the version whenever a
 // network, its weights or the form of its graph changes.
 const (
-	builderVersion = 1
+	builderVersion = 2
 	weightSeed     = 1
 )
 
@@ -50,7 +52,9 @@ const biasSpread = 0.1
 // Weights are uniform and scaled to their fan-in (He et al., ICCV 2015, section 2.2), with each row's
 // mean taken off: what comes out of a ReLU is never negative, and in a deep network with random
 // weights the common part of it would swamp what differs between pictures, until every picture got the
-// same answer.
+// same answer. A depthwise filter averages instead, with random weights that are not negative: its inputs are neighbours
+// in one channel and nearly equal, so that a filter of zero sum would leave hardly anything of them, and after a few of
+// those the answer would come from the biases alone.
 func (w weightSpec) appendRow(to []byte, r int) []byte {
 	n := w.rowLen()
 	key := splitmix(weightSeed ^ hash(w.name))
@@ -59,25 +63,32 @@ func (w weightSpec) appendRow(to []byte, r int) []byte {
 		x := splitmix(key + (base|uint64(j>>1))*golden)
 		return int32(x>>(32*uint(j&1))) >> 8
 	}
-	scale := biasSpread / (1 << 23)
+	spread := biasSpread
 	mean := 0.0
-	if w.fanIn > 0 {
+	switch {
+	case w.depthwise:
+		spread = 1 / float64(w.fanIn)
+		mean = -(1 << 23) // weights from 0 to 2/fanIn
+	case w.fanIn > 0:
 		// A row of zero sum sees the variance of its inputs, not their mean square, and a ReLU leaves
 		// (1 - 1/π)/2 of a normal variable's variance.
-		gain := 2 / (1 - 1/math.Pi)
-		scale = math.Sqrt(3*gain/float64(w.fanIn)) / (1 << 23) // a uniform variable on ±a has variance a²/3
+		spread = spreadOf(2 / (1 - 1/math.Pi) / float64(w.fanIn))
 		sum := int64(0)
 		for j := range n {
 			sum += int64(draw(j))
 		}
 		mean = float64(sum) / float64(n)
 	}
+	scale := spread / (1 << 23)
 	for j := range n {
 		v := float32((float64(draw(j)) - mean) * scale)
 		to = binary.LittleEndian.AppendUint32(to, math.Float32bits(v))
 	}
 	return to
 }
+
+// spreadOf is the a of a uniform variable on ±a with the given variance, a²/3.
+func spreadOf(variance float64) float64 { return math.Sqrt(3 * variance) }
 
 const golden = 0x9e3779b97f4a7c15
 
