@@ -7,9 +7,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/splitbed/splitbed/internal/units"
 )
 
 // comings is a sequence in which tasks come, leave, come again, come twice and leave when they do not run.
@@ -57,6 +60,106 @@ func TestNothingIsUsedWhenEverybodyHasLeft(t *testing.T) {
 	}
 	if d := cmp.Diff(make([]float64, 4), s.used.uplink); d != "" || s.Count() != 0 {
 		t.Errorf("%d tasks run; uplinks (-want +got):\n%s", s.Count(), d)
+	}
+}
+
+func running(s *State) []int32 { return slices.Clone(s.cut) }
+
+// An arrival that is rejected leaves everybody where they were; rules that don't evict never remove anybody.
+func TestARejectedNewcomerChangesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	evicted, rejected := map[string]bool{}, map[string]bool{}
+	for _, rule := range rules() {
+		for n := range 60 {
+			inst := random(r, 1+r.IntN(6), 1+r.IntN(30))
+			events := comings(r, len(inst.Tasks), 120)
+			before := running(NewState(inst))
+			_, err := Admit(context.Background(), inst, rule, events, func(at int, s *State) {
+				now, j := running(s), events[at].Task
+				mine := before[j] // what the event does to its own task is not looked at here
+				before[j] = now[j]
+				same := slices.Equal(before, now)
+				admitted := !events[at].Leaves && mine == notDeployed && now[j] != notDeployed
+				rejected[rule.Name()] = rejected[rule.Name()] || !events[at].Leaves && !admitted
+				evicted[rule.Name()] = evicted[rule.Name()] || !same
+				if !same && !admitted {
+					t.Fatalf("%s, instance %d, event %d: the newcomer was rejected, but others were %v and are %v", rule.Name(), n, at, before, now)
+				}
+				before = now
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, evicts := rule.(evicting)
+		if evicted[rule.Name()] != evicts || !rejected[rule.Name()] {
+			t.Errorf("%s: evicted anybody: %v, want %v; rejected anybody: %v, want true", rule.Name(), evicted[rule.Name()], evicts, rejected[rule.Name()])
+		}
+	}
+}
+
+// Both uplinks and the trunk are full with two; a wide task is in the way of the third, and its leaving alone would not do.
+func TestTheEvictingRulesRemoveNobodyInVain(t *testing.T) {
+	inst := Instance{Threshold: 1, Edges: []Edge{{"a", 100, 100, -1}}}
+	for _, task := range []struct {
+		name          string
+		rate, compute float64
+	}{{"light", 10, 90}, {"wide", 60, 5}, {"new", 50, 50}} {
+		inst.Tasks = append(inst.Tasks, single(task.name, 0, 1, []Demand{{1e9, 0}, {rates(task.rate), flops(task.compute)}}))
+	}
+	for _, name := range []string{"lbf", "lbf-adaptive"} {
+		got := plan(t, name, inst)
+		if !got.Tasks[0].Deployed || !got.Tasks[1].Deployed || got.Tasks[2].Deployed {
+			t.Errorf("%s: got %+v, want the newcomer rejected and both others running: without wide, light still takes the compute", name, got.Tasks)
+		}
+	}
+}
+
+// cheat is a rule that does as it likes.
+type cheat func(s *State, j int)
+
+func (cheat) Name() string               { return "cheat" }
+func (c cheat) Start(Instance) Admission { return c }
+func (c cheat) Arrive(s *State, j int)   { c(s, j) }
+
+func TestAdmitReportsARuleThatBreaksAConstraint(t *testing.T) {
+	for name, c := range map[string]struct {
+		cheat cheat
+		want  []string // nil: no error
+	}{
+		"fits":                        {func(s *State, j int) { s.Deploy(j, 2) }, nil},
+		"too much for all":            {func(s *State, j int) { s.Deploy(j, 1) }, []string{"cheat, event 1, arrival of door", "gw-b: uplink: 16 Mb/s assigned, 9 Mb/s allowed", "west: trunk: 38 Mb/s assigned, 36 Mb/s allowed"}},
+		"a cut no rate is enough for": {func(s *State, j int) { s.Deploy(j, 0) }, []string{"event 0, arrival of cam", "task cam at gw-a: latency", "more than any rate"}},
+		"a cut that is not there":     {func(s *State, j int) { s.Deploy(j, 3) }, []string{"event 0", "cut 3"}},
+		"a task that is not there":    {func(s *State, j int) { s.Deploy(9, 1) }, []string{"event 0", "task number 9"}},
+		"twice":                       {func(s *State, j int) { s.Deploy(j, 2); s.Deploy(j, 2) }, []string{"event 0", "runs already"}},
+		"one that does not run":       {func(s *State, j int) { s.Remove(j) }, []string{"event 0", "does not run"}},
+		"one that has not arrived":    {func(s *State, _ int) { s.Deploy(2, 2) }, []string{"event 0", "task late, which has not arrived"}},
+		"too much, and taken back":    {func(s *State, j int) { s.Deploy(j, 0); s.Remove(j); s.Deploy(j, 2) }, nil},
+		"another's cut is changed": {func(s *State, j int) {
+			if _, runs := s.Cut(0); runs {
+				s.Remove(0)
+				s.Deploy(0, 1)
+			}
+			if j == 0 {
+				s.Deploy(j, 2)
+			}
+		}, nil},
+	} {
+		inst := small() // cuts 1 and 2 of cam take 4 and 1 Mb/s at each edge
+		inst.Tasks[0].Costs[0][0].Rate = rates(math.Inf(1))
+		inst.Tasks = append(inst.Tasks, single("door", 1, 1, []Demand{{1e9, 0}, {12e6, 1}, {1e6, 1}}))
+		inst.Tasks[1].Add(0, 1, []Demand{{1e9, 0}, {18e6, 1}, {1e6, 1}})
+		inst.Tasks = append(inst.Tasks, single("late", 0, 1, []Demand{{1e9, 0}, {1e6, 1}, {1e6, 1}}))
+		_, err := Admit(context.Background(), inst, c.cheat, Arrivals(inst), nil)
+		if (err != nil) != (c.want != nil) || err != nil && !errors.Is(err, ErrRule) {
+			t.Errorf("%s: error %v, want one: %v", name, err, c.want != nil)
+		}
+		for _, want := range c.want {
+			if err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %q, want one that says %q", name, err, want)
+			}
+		}
 	}
 }
 
@@ -120,50 +223,79 @@ func TestTheEvictingRulesRemoveWhomTheyShould(t *testing.T) {
 	}
 }
 
-// knapsack is one edge on which a task takes the same part of uplink and compute.
-func knapsack(sizes []float64) Instance {
-	const capacity = 2000
-	inst := Instance{Threshold: 1, Edges: []Edge{{"gw", capacity, capacity, -1}}}
+// knapsacks are instances in which one resource of the same size binds, and a task takes of it in proportion to the bandwidth
+// it needs.
+var knapsacks = map[string]func(sizes []float64) Instance{
+	"uplink and compute": func(sizes []float64) Instance { return knapsack(sizes, knapsackSize, knapsackSize, plenty) },
+	"uplink":             func(sizes []float64) Instance { return knapsack(sizes, knapsackSize, plenty, plenty) },
+	"compute":            func(sizes []float64) Instance { return knapsack(sizes, plenty, knapsackSize, plenty) },
+	"trunk":              func(sizes []float64) Instance { return knapsack(sizes, plenty, plenty, knapsackSize) },
+}
+
+const knapsackSize, plenty = 2000, 1e12
+
+// knapsack has three edges behind a trunk, of which tasks use one where the trunk is plentiful and else all in turn.
+func knapsack(sizes []float64, uplink units.Rate, compute units.FLOPS, trunk units.Rate) Instance {
+	inst := Instance{Threshold: 1, Trunks: []Trunk{{"trunk", trunk, -1}}}
+	for i := range 3 {
+		inst.Edges = append(inst.Edges, Edge{fmt.Sprintf("gw%d", i), compute, uplink, 0})
+	}
 	for j, b := range sizes {
-		inst.Tasks = append(inst.Tasks, single(fmt.Sprintf("t%d", j), 0, b, []Demand{{1e9, 0}, {rates(b), flops(b)}}))
+		edge := 0
+		if trunk < plenty {
+			edge = j % len(inst.Edges)
+		}
+		inst.Tasks = append(inst.Tasks, single(fmt.Sprintf("t%d", j), edge, b, []Demand{{1e15, 0}, {rates(b), flops(b)}}))
 	}
 	return inst
 }
 
-// The guarantee of the rule that online-czl descends from: on one resource, for small items, at least the optimum over
-// ln(Bmax/Bmin)+1. The sequences are those that make greedy rules look bad.
-func TestOnlineCZLKeepsItsGuaranteeOnOneResource(t *testing.T) {
-	const ratio, steps = 100.0, 30
-	r := rand.New(rand.NewPCG(3, 3))
-	var descending, ascending, all, mixed []float64
+// sequences are arrivals of tasks between 1/ratio and 1, those that make greedy rules look bad among them.
+func sequences(ratio float64, r *rand.Rand) map[string][]float64 {
+	const steps = 30
+	var descending, ascending, alike, mixed, late []float64
 	for n := range steps + 1 {
 		b := math.Pow(ratio, -float64(n)/steps)
-		for v := 0.0; v < 2000; v += b {
+		for v := 0.0; v < knapsackSize; v += b {
 			descending = append(descending, b)
 		}
-		for v := 0.0; v < 100; v += b {
+		for v := 0.0; v < knapsackSize/20; v += b {
 			ascending = append(ascending, b)
 		}
 	}
 	slices.Reverse(ascending)
-	for range 4000 {
-		all = append(all, 1)
+	for range 2 * knapsackSize {
+		alike = append(alike, 1)
 	}
 	for range 20_000 {
 		mixed = append(mixed, math.Pow(ratio, -r.Float64()))
 	}
-	for name, sizes := range map[string][]float64{"descending": descending[:100_000], "ascending": ascending, "all alike": all, "mixed": mixed} {
-		inst := knapsack(sizes)
-		got := deployed(plan(t, "online-czl", inst))
-		best := deployed(plan(t, "layer", inst)) // the smallest first, which is the optimum of one knapsack but for rounding
-		least, most := 1.0, 0.0
-		for _, b := range sizes {
-			least, most = min(least, b), max(most, b)
-		}
-		guarantee := float64(best) / (math.Log(most/least) + 1)
-		// A task may be a two-thousandth of the resource, and is then not infinitely small.
-		if float64(got) < 0.99*guarantee {
-			t.Errorf("%s: %d deployed, want at least %.0f, the optimum %d over ln(%.0f)+1", name, got, guarantee, best, most/least)
+	// Large ones that fill everything, and then small ones from somewhere on.
+	late = slices.Clone(alike)
+	small := math.Pow(ratio, -r.Float64())
+	for v := 0.0; v < 2*knapsackSize; v += small {
+		late = append(late, small)
+	}
+	return map[string][]float64{"descending": descending[:min(len(descending), 100_000)], "ascending": ascending, "all alike": alike, "mixed": mixed, "late": late}
+}
+
+// The guarantee of the rule that online-czl descends from: on one resource, for small items, at least the optimum over
+// ln(Bmax/Bmin)+1, whichever resource it is.
+func TestOnlineCZLKeepsItsGuaranteeOnOneResource(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, ratio := range []float64{2, 10, 100} {
+		for name, sizes := range sequences(ratio, r) {
+			least, most := slices.Min(sizes), slices.Max(sizes)
+			for resource, make := range knapsacks {
+				inst := make(sizes)
+				got := deployed(plan(t, "online-czl", inst))
+				best := deployed(plan(t, "layer", inst)) // the smallest first, which is the optimum of one knapsack but for rounding
+				guarantee := float64(best) / (math.Log(most/least) + 1)
+				// A task may be a two-thousandth of the resource, and is then not infinitely small.
+				if float64(got) < 0.99*guarantee {
+					t.Errorf("%s binds, %s: %d deployed, want at least %.0f, the optimum %d over ln(%.0f)+1", resource, name, got, guarantee, best, most/least)
+				}
+			}
 		}
 	}
 }

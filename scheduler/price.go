@@ -93,10 +93,6 @@ type search struct {
 	undo []move
 }
 
-type move struct {
-	task, before int // before is notDeployed where it did not run
-}
-
 func newSearch(s *State) *search {
 	x := &search{s: s, rand: rand.New(rand.NewPCG(1, 1)), at: make([]int, len(s.inst.Tasks))}
 	for j := range s.inst.Tasks {

@@ -9,8 +9,12 @@ import "slices"
 //   - lbf ("largest bandwidth first") removes the one with the largest bandwidth at its i*, and rejects the newcomer when none
 //     has a larger one than it.
 //
-// Both keep every task at k*, as Fig. 4b needs; fifo-adaptive and lbf-adaptive take the cut that leaves the smallest
-// bottleneck. A task that would not fit were it alone removes nobody.
+// Both keep every task at k*, as Fig. 4b needs. fifo-adaptive and lbf-adaptive take the cut that leaves the smallest
+// bottleneck; where none fits, those leave that are in the way of the cut with the smallest were the task alone.
+//
+// Nobody leaves in vain: a newcomer that is rejected, because it would not fit were it alone or because those that may leave for it
+// are not enough, changes nothing. The source is the description of the two baselines in the paper's section "Performance
+// Evaluation"; it does not say which tasks may be removed, nor what becomes of those removed for nothing.
 type evicting struct {
 	name            string
 	largest, adapts bool
@@ -46,45 +50,47 @@ func (a *evictingAdmission) cut(s *State, j int) (int, bool) {
 }
 
 func (a *evictingAdmission) Arrive(s *State, j int) {
-	if _, ok := a.cut(a.alone, j); !ok {
+	k, ok := a.cut(a.alone, j)
+	if !ok {
 		return
 	}
-	a.age = slices.DeleteFunc(a.age, func(o int) bool { _, runs := s.Cut(o); return !runs || o == j })
-	k, ok := a.cut(s, j)
-	for ; !ok; k, ok = a.cut(s, j) {
-		victim, found := a.victim(s, j)
-		if !found {
-			return
+	gone := func(o int) bool { _, runs := s.Cut(o); return !runs }
+	a.age = slices.DeleteFunc(a.age, gone)
+	admitted := s.try(func() bool {
+		for {
+			if fitting, ok := a.cut(s, j); ok {
+				s.Deploy(j, fitting)
+				return true
+			}
+			victim, found := a.victim(s, j, k)
+			if !found {
+				return false
+			}
+			s.Remove(victim)
 		}
-		s.Remove(a.age[victim])
-		a.age = slices.Delete(a.age, victim, victim+1)
+	})
+	if admitted {
+		a.age = append(slices.DeleteFunc(a.age, gone), j)
 	}
-	s.Deploy(j, k)
-	a.age = append(a.age, j)
 }
 
-// victim is the position in age of the task to remove for task j.
-func (a *evictingAdmission) victim(s *State, j int) (int, bool) {
+// victim is the task to remove so that task j has room with cut k, which it has not.
+func (a *evictingAdmission) victim(s *State, j, k int) (task int, found bool) {
 	newcomer := &s.inst.Tasks[j]
-	k := kStar(newcomer)
 	full := s.crowded(j, k)
-	if len(full) == 0 { // k* fits where the cut that adapts does not: cannot be, but must not loop
-		return 0, false
-	}
-	victim, found := 0, false
 	most := float64(newcomer.Demand(tested(newcomer), k).Rate)
-	for n, o := range a.age {
+	for _, o := range a.age {
 		t := &s.inst.Tasks[o]
-		if !slices.ContainsFunc(t.At, func(p Place) bool { return full[p.Edge] }) {
+		cut, runs := s.Cut(o)
+		if !runs || !slices.ContainsFunc(t.At, func(p Place) bool { return full[p.Edge] }) {
 			continue
 		}
 		if !a.rule.largest {
-			return n, true
+			return o, true
 		}
-		kept, _ := s.Cut(o)
-		if b := float64(t.Demand(tested(t), kept).Rate); b > most {
-			most, victim, found = b, n, true
+		if b := float64(t.Demand(tested(t), cut).Rate); b > most {
+			most, task, found = b, o, true
 		}
 	}
-	return victim, found
+	return task, found
 }

@@ -16,8 +16,13 @@ import "math"
 //   - online-printed: accept when (b − B)·(c − d·l) ≤ Φ(c), with b what is left of i*'s uplink and d·l the part of its
 //     compute that the task takes. It compares bandwidth times capacity with bandwidth, and as long as links are empty
 //     accepts next to nothing: it is kept to show that.
-//   - online-czl: accept when B ≤ Bmax·e·(Bmin/(e·Bmax))^z, with z = 1 − c the used part. On one resource and for
-//     tasks that are small against it, it deploys at least 1/(ln(Bmax/Bmin)+1) of the optimum, its source's theorem.
+//   - online-czl: accept when B ≤ Bmax·e·(Bmin/(e·Bmax))^z, with z the used part of the one resource of an online knapsack.
+//     A task here uses several at i*: z is read as the used part of the fullest of them, i*'s compute, its uplink and the trunks
+//     behind it. So whichever of them binds, for tasks that are small against it and take of it in
+//     proportion to B, it deploys at least 1/(ln(Bmax/Bmin)+1) of the optimum, its source's theorem. Of a resource that tasks take in another
+//     proportion it promises nothing; no rule that looks at B alone could.
+//
+// A task that needs no bandwidth at i* is admitted by online and online-czl when it fits, and does not count for Bmin.
 type onlineRule struct {
 	name string
 	// accept decides with what is known at i*.
@@ -29,6 +34,7 @@ type onlineTest struct {
 	needed    float64 // B
 	min, max  float64 // Bmin, Bmax
 	left      float64 // c
+	used      float64 // z
 	takes     float64 // d·l, a part of the edge's compute
 	bandwidth float64 // b
 }
@@ -38,10 +44,10 @@ func (x onlineTest) phi() float64 { return math.Pow(x.min*math.E/x.max, x.left) 
 
 func onlineRules() []Rule {
 	return []Rule{
-		onlineRule{"online", func(x onlineTest) bool { return x.needed <= x.phi() }},
+		onlineRule{"online", func(x onlineTest) bool { return x.needed == 0 || x.needed <= x.phi() }},
 		onlineRule{"online-printed", func(x onlineTest) bool { return (x.bandwidth-x.needed)*(x.left-x.takes) <= x.phi() }},
 		onlineRule{"online-czl", func(x onlineTest) bool {
-			return x.needed <= x.max*math.E*math.Pow(x.min/(math.E*x.max), 1-x.left)
+			return x.needed == 0 || x.needed <= x.max*math.E*math.Pow(x.min/(math.E*x.max), x.used)
 		}},
 	}
 }
@@ -53,7 +59,7 @@ func (r onlineRule) Start(inst Instance) Admission {
 	for j := range inst.Tasks {
 		t := &inst.Tasks[j]
 		b := float64(t.Demand(tested(t), kStar(t)).Rate)
-		if math.IsInf(b, 1) {
+		if b == 0 || math.IsInf(b, 1) {
 			continue
 		}
 		a.min, a.max = min(a.min, b), max(a.max, b)
@@ -78,6 +84,7 @@ func (a *onlineAdmission) Arrive(s *State, j int) {
 	x := onlineTest{
 		needed: float64(d.Rate), min: a.min, max: a.max,
 		left:      1 - s.used.compute[at.Edge]*s.perOp[at.Edge],
+		used:      s.fullest(at.Edge),
 		takes:     float64(d.Compute) * s.perOp[at.Edge],
 		bandwidth: s.inst.Threshold*float64(edge.Uplink) - s.used.uplink[at.Edge],
 	}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -21,9 +22,17 @@ type State struct {
 	worst   []float64
 	extra   [][]float64
 	touched []int
-	// changed, where not nil, is told of every task that is deployed or removed.
-	changed func(j int)
+	// changes lists what Deploy and Remove did since it was last emptied, where recorded is true.
+	changes  []move
+	recorded bool
+	// mistake is the first call that made no sense; it changed nothing.
+	mistake error
+	// before is memory for what try may have to take back.
+	before *load
 }
+
+// move is a change of one task: before is its cut until then, or notDeployed.
+type move struct{ task, before int }
 
 const notDeployed = -1
 
@@ -53,32 +62,76 @@ func (s *State) Count() int { return s.count }
 // Cut is the cut of task j, and whether it runs.
 func (s *State) Cut(j int) (k int, deployed bool) { return int(s.cut[j]), s.cut[j] != notDeployed }
 
-// Deploy has task j run with cut k, whether it fits or not. It must not run already.
+// Deploy has task j, which must not run, run with cut k, one of 0..N, whether it fits or not. Calls that are not like this
+// change nothing, and [Admit] reports them.
 func (s *State) Deploy(j, k int) {
+	if j < 0 || j >= len(s.inst.Tasks) || s.cut[j] != notDeployed || k < 0 || k > s.inst.Tasks[j].Cuts() {
+		s.mistaken("deploys task number %d with cut %d, but there is no such task or cut, or it runs already", j, k)
+		return
+	}
 	t := &s.inst.Tasks[j]
 	for _, p := range t.At {
 		s.used.add(int(p.Edge), t.Demand(p, k))
 	}
 	s.cut[j] = int32(k)
 	s.count++
-	s.tell(j)
+	s.record(move{j, notDeployed})
 }
 
-// Remove ends task j, which must run.
+// Remove ends task j, which must run. Where it does not, nothing changes, and [Admit] reports it.
 func (s *State) Remove(j int) {
+	if j < 0 || j >= len(s.inst.Tasks) || s.cut[j] == notDeployed {
+		s.mistaken("removes task number %d, which does not run", j)
+		return
+	}
 	t := &s.inst.Tasks[j]
+	k := int(s.cut[j])
 	for _, p := range t.At {
-		s.used.remove(int(p.Edge), t.Demand(p, int(s.cut[j])))
+		s.used.remove(int(p.Edge), t.Demand(p, k))
 	}
 	s.cut[j] = notDeployed
 	s.count--
-	s.tell(j)
+	s.record(move{j, k})
 }
 
-func (s *State) tell(j int) {
-	if s.changed != nil {
-		s.changed(j)
+func (s *State) mistaken(format string, args ...any) {
+	if s.mistake == nil {
+		s.mistake = fmt.Errorf(format, args...)
 	}
+}
+
+func (s *State) record(m move) {
+	if s.recorded {
+		s.changes = append(s.changes, m)
+	}
+}
+
+// try lets attempt change the state, and takes back everything it did where it returns false: to the last bit, which
+// removing what was added would not.
+func (s *State) try(attempt func() bool) bool {
+	if s.before == nil {
+		s.before = newLoad(s.inst)
+	}
+	s.before.copy(s.used)
+	recorded, first := s.recorded, len(s.changes)
+	s.recorded = true
+	ok := attempt()
+	s.recorded = recorded
+	if !ok {
+		for _, m := range slices.Backward(s.changes[first:]) {
+			if m.before == notDeployed {
+				s.count--
+			} else {
+				s.count++
+			}
+			s.cut[m.task] = int32(m.before)
+		}
+		s.used, s.before = s.before, s.used
+	}
+	if !ok || !recorded {
+		s.changes = s.changes[:first]
+	}
+	return ok
 }
 
 // Fits tells whether task j, which does not run, has room with cut k.
@@ -175,6 +228,32 @@ func (s *State) Schedule(algorithm string) Schedule {
 	return sched
 }
 
+// fullest is the highest utilisation of what input at an edge uses: its compute, its uplink and the trunks behind it.
+func (s *State) fullest(edge int32) float64 {
+	u := max(s.used.compute[edge]*s.perOp[edge], s.used.uplink[edge]*s.perBit[edge])
+	for n := s.inst.Edges[edge].Trunk; n >= 0; n = s.inst.Trunks[n].Next {
+		u = max(u, s.used.trunk[n]*s.perTrunkBit[n])
+	}
+	return u
+}
+
+// overloaded names the resources task j, which runs, touches and of which more is used than there is, with how much.
+func (s *State) overloaded(j int) []Violation {
+	var broken []Violation
+	t := &s.inst.Tasks[j]
+	trunks := map[int]bool{}
+	for _, p := range t.At {
+		e := s.inst.Edges[p.Edge]
+		broken = exceeds(broken, e.Name, Uplink, s.used.uplink[p.Edge], s.inst.Threshold*float64(e.Uplink))
+		broken = exceeds(broken, e.Name, Compute, s.used.compute[p.Edge], float64(e.Compute))
+		for n := e.Trunk; n >= 0 && !trunks[n]; n = s.inst.Trunks[n].Next {
+			trunks[n] = true
+			broken = exceeds(broken, s.inst.Trunks[n].Name, OnTrunk, s.used.trunk[n], s.inst.Threshold*float64(s.inst.Trunks[n].Rate))
+		}
+	}
+	return broken
+}
+
 // crowded is the set of edges that stand in the way of task j with cut k: those too full for it, and those that share a
 // trunk too full for it.
 func (s *State) crowded(j, k int) map[int32]bool {
@@ -220,6 +299,15 @@ func newLoad(inst Instance) *load {
 		edgeUsers:  make([]int, len(inst.Edges)),
 		trunkUsers: make([]int, len(inst.Trunks)),
 	}
+}
+
+// copy makes l, which must be of the same instance, what from is.
+func (l *load) copy(from *load) {
+	copy(l.uplink, from.uplink)
+	copy(l.compute, from.compute)
+	copy(l.trunk, from.trunk)
+	copy(l.edgeUsers, from.edgeUsers)
+	copy(l.trunkUsers, from.trunkUsers)
 }
 
 // add puts a demand on the edge and on every trunk between it and the cloud.
