@@ -280,7 +280,7 @@ func TestPlansThatCannotBe(t *testing.T) {
 
 func BenchmarkNewPlan(b *testing.B) {
 	topo := &topologies.Topology{Name: "large", Generate: &topologies.Generate{Edges: topologies.MaxEdges, Seed: 1, Compute: 290e9,
-		Rate: topologies.RateDist{Low: 10e6, High: 1e9}}}
+		Rate: topologies.Rates{Low: 10e6, High: 1e9}}}
 	for b.Loop() {
 		plan(b, topo, options())
 	}

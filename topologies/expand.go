@@ -58,14 +58,15 @@ func (l Link) expand() Link {
 func (g *Generate) draw() []Edge {
 	random := rand.New(rand.NewPCG(g.Seed, 0))
 	// Rates in whole kbit and delays in whole microseconds stay readable, and are finer than any link is shaped.
-	uniform := func(low, high, grain float64) float64 {
-		return math.Min(high, math.Max(low, math.Round((low+(high-low)*random.Float64())/grain)*grain))
+	draw := func(drawn, low, high float64) float64 {
+		const grain = 1e3
+		return math.Min(high, math.Max(low, math.Round(drawn/grain)*grain))
 	}
 	width := max(2, len(fmt.Sprint(g.Edges)))
 	edges := make([]Edge, g.Edges)
 	for i := range edges {
-		rate := uniform(float64(g.Rate.Low), float64(g.Rate.High), 1e3)
-		delay := uniform(float64(g.Delay.Low), float64(g.Delay.High), 1e3)
+		rate := draw(g.Rate.Draw(random.Float64()), float64(g.Rate.Low), float64(g.Rate.High))
+		delay := draw(g.Delay.Draw(random.Float64()), float64(g.Delay.Low), float64(g.Delay.High))
 		edges[i] = Edge{
 			Name:    fmt.Sprintf("edge-%0*d", width, i+1),
 			Compute: g.Compute,

@@ -83,19 +83,3 @@ func refuseTrace(c spec.Cursor) error {
 	}
 	return c.Field("trace").NotYet("a link that follows a trace", "rate, such as 10Mbps")
 }
-
-// UnmarshalSpec reads a constant or a range to draw from.
-func (d *RateDist) UnmarshalSpec(c spec.Cursor) error {
-	return spec.DecodeRange(c, &d.Low, &d.High)
-}
-
-// UnmarshalSpec reads a constant or a range to draw from.
-func (d *DelayDist) UnmarshalSpec(c spec.Cursor) error {
-	return spec.DecodeRange(c, &d.Low, &d.High)
-}
-
-// MarshalYAML writes the form UnmarshalSpec reads.
-func (d RateDist) MarshalYAML() (any, error) { return spec.EncodeRange(d.Low, d.High), nil }
-
-// MarshalYAML writes the form UnmarshalSpec reads.
-func (d DelayDist) MarshalYAML() (any, error) { return spec.EncodeRange(d.Low, d.High), nil }

@@ -58,12 +58,12 @@ type Generate struct {
 	Edges   int         `yaml:"edges" json:"edges"`
 	Seed    uint64      `yaml:"seed" json:"seed"`
 	Compute units.FLOPS `yaml:"compute" json:"compute"`
-	Rate    RateDist    `yaml:"rate" json:"rate"`
-	Delay   DelayDist   `yaml:"delay,omitempty" json:"delay,omitempty"`
+	Rate    Rates       `yaml:"rate" json:"rate"`
+	Delay   Delays      `yaml:"delay,omitempty" json:"delay,omitempty"`
 }
 
-// RateDist is a constant rate (Low equal to High) or, in a file, {uniform: [low, high]}.
-type RateDist struct{ Low, High units.Rate }
-
-// DelayDist is a constant delay (Low equal to High) or, in a file, {uniform: [low, high]}.
-type DelayDist struct{ Low, High units.Virtual }
+// Rates and Delays are what an uplink's rate and delay are drawn from.
+type (
+	Rates  = spec.Distribution[units.Rate]
+	Delays = spec.Distribution[units.Virtual]
+)

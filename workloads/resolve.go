@@ -54,7 +54,8 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	for i, t := range w.Tasks {
 		at := w.source.Field("tasks").Index(i)
 		smallest := map[string]size{}
-		for _, name := range t.Model {
+		for _, part := range t.Model {
+			name := part.Model
 			h, width, err := models.MinSize(name)
 			if err != nil {
 				return nil, at.Field("model").Wrap(err)
@@ -126,12 +127,15 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		random := r.random(name)
 		task := Task{
 			Name: name, Model: t.Model.draw(random), Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop,
-			FPS: t.FPS, Encoding: common.encoding,
+			FPS: t.FPS.Low, Encoding: common.encoding,
 		}
 		net := r.network(task.Model, t.Shape, smallest[task.Model])
 		whole := common
 		if t.Input.Frames == "" {
-			whole.bytes = float64(t.Input.Low) + random.Float64()*float64(t.Input.High-t.Input.Low)
+			whole.bytes = t.Input.Size.Draw(random.Float64())
+		}
+		if !t.FPS.Constant() { // so that a constant one leaves the other draws as they were
+			task.FPS = t.FPS.Draw(random.Float64())
 		}
 		parts := r.parts(t, random)
 		if r.sources += len(parts); r.sources > maxSources {
@@ -140,7 +144,7 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		task.At = make([]Source, len(parts))
 		for i, p := range parts {
 			source := &task.At[i]
-			*source = Source{Edge: p.edge, FPS: t.FPS, Arrival: t.Arrival, Frames: t.Input.Frames}
+			*source = Source{Edge: p.edge, FPS: task.FPS, Arrival: t.Arrival, Frames: t.Input.Frames}
 			net.add(t, source, whole, p.part)
 		}
 		out = append(out, task)
@@ -174,12 +178,12 @@ func (n *network) add(t TaskSpec, s *Source, whole wish, part float64) {
 	if len(t.Shape) > 0 {
 		s.Height, s.Width = t.Shape[2], t.Shape[3]
 		s.Input = units.Bytes(max(1, math.Round(whole.bytes)))
-		s.FPS = t.FPS * part
+		s.FPS *= part
 		return
 	}
 	whole.source = s
 	if t.Input.Frames != "" {
-		s.FPS = t.FPS * part // the files travel as they are
+		s.FPS *= part // the files travel as they are
 	} else {
 		whole.bytes *= part
 	}

@@ -29,11 +29,12 @@ type TaskSpec struct {
 	Share Share   `yaml:"share,flow" json:"share"`
 	Input Input   `yaml:"input,flow" json:"input"`
 	// Encoding is raw 8-bit RGB bytes ÷ encoded bytes of a picture.
-	Encoding float64       `yaml:"encoding" json:"encoding"`
-	FPS      float64       `yaml:"fps" json:"fps"`
-	Arrival  string        `yaml:"arrival" json:"arrival"`
-	Deadline units.Virtual `yaml:"deadline" json:"deadline"`
-	Wire     Wire          `yaml:"wire,flow" json:"wire"`
+	Encoding float64 `yaml:"encoding" json:"encoding"`
+	// FPS is frames a second, drawn once for each task.
+	FPS      spec.Distribution[float64] `yaml:"fps,flow" json:"fps"`
+	Arrival  string                     `yaml:"arrival" json:"arrival"`
+	Deadline units.Virtual              `yaml:"deadline" json:"deadline"`
+	Wire     Wire                       `yaml:"wire,flow" json:"wire"`
 	// Start and Stop bound the task's life from the beginning of the window; Stop 0 is the end of the run.
 	Start units.Virtual `yaml:"start,omitempty" json:"start,omitempty"`
 	Stop  units.Virtual `yaml:"stop,omitempty" json:"stop,omitempty"`
@@ -45,7 +46,7 @@ func DefaultTask() TaskSpec {
 	return TaskSpec{
 		Share:    Share{Kind: Full},
 		Encoding: 3.1,
-		FPS:      1,
+		FPS:      spec.Constant(1.0),
 		Arrival:  Periodic,
 		Deadline: units.Virtual(200e6),
 		Wire:     Wire{DType: Uint8, Compress: "none"},
@@ -126,11 +127,11 @@ func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
 		return c.Field("count").Errorf("at least 1", "no task is made")
 	}
 	if p.Model.file() {
-		path, err := c.Field("model").Path(p.Model[0])
+		path, err := c.Field("model").Path(p.Model[0].Model)
 		if err != nil {
 			return err
 		}
-		p.Model = Mix{path}
+		p.Model = One(path)
 	}
 	*t = TaskSpec(p)
 	return nil
@@ -245,16 +246,15 @@ func (s Share) MarshalYAML() (any, error) {
 	return s.Kind, nil
 }
 
-// Input is the size of a frame: encoded bytes between Low and High, drawn once for each task, or the
-// pictures of a directory.
+// Input is the size of a frame: encoded bytes, drawn once for each task, or the pictures of a directory.
 type Input struct {
-	Low, High units.Bytes
-	Frames    string
+	Size   spec.Distribution[units.Bytes]
+	Frames string
 }
 
-const allowedInputs = "bytes such as 200kB, {uniform: [100kB, 1MB]}, or {frames: DIR}"
+const allowedInputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, or {frames: DIR}"
 
-// UnmarshalSpec reads a size, a range of sizes or a directory.
+// UnmarshalSpec reads a size, a distribution of sizes or a directory.
 func (in *Input) UnmarshalSpec(c spec.Cursor) error {
 	if c.Has("video") {
 		return c.Field("video").NotYet("a video", allowedInputs)
@@ -271,7 +271,7 @@ func (in *Input) UnmarshalSpec(c spec.Cursor) error {
 		return err
 	}
 	*in = Input{}
-	return spec.DecodeRange(c, &in.Low, &in.High)
+	return c.Decode(&in.Size)
 }
 
 // MarshalYAML writes the form UnmarshalSpec reads.
@@ -279,5 +279,5 @@ func (in Input) MarshalYAML() (any, error) {
 	if in.Frames != "" {
 		return map[string]string{"frames": in.Frames}, nil
 	}
-	return spec.EncodeRange(in.Low, in.High), nil
+	return in.Size, nil
 }

@@ -91,8 +91,8 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if err := t.validateInput(c); err != nil {
 		return err
 	}
-	if !(t.FPS > 0 && t.FPS <= maxFPS) {
-		return c.Field("fps").Errorf(fmt.Sprintf("above 0, at most %d", maxFPS), "%v is no number of frames a second", t.FPS)
+	if !(t.FPS.Low > 0 && t.FPS.High <= maxFPS) {
+		return c.Field("fps").Errorf(fmt.Sprintf("above 0, at most %d", maxFPS), "%v is no number of frames a second%s", t.FPS, boundable(t.FPS.Kind))
 	}
 	if err := arrivals().Check(c.Field("arrival"), t.Arrival); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (t TaskSpec) validateShape(c spec.Cursor) error {
 	case t.Model.file() && len(t.Shape) == 0:
 		return c.Errorf(allowed, "is missing; an ONNX file needs it")
 	case !t.Model.file() && len(t.Shape) > 0:
-		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model[0]))
+		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model[0].Model))
 	case len(t.Shape) == 0:
 		return nil
 	case len(t.Shape) != 4 || t.Shape[0] != 1 || t.Shape[1] != 3:
@@ -203,15 +203,24 @@ func (t TaskSpec) validateInput(c spec.Cursor) error {
 	}
 	at := c.Field("input")
 	switch {
-	case t.Input == (Input{}) && !c.Has("input"):
+	case t.Input.Size.Kind == "" && t.Input.Size.High == 0 && !c.Has("input"):
 		return at.Errorf(allowedInputs, "is missing")
-	case t.Input.Low <= 0 || t.Input.High < t.Input.Low:
-		return at.Errorf(allowedInputs, "a frame of %v is none", t.Input.Low)
-	case float64(t.Input.High)*t.Encoding > float64(maxPicture):
+	case t.Input.Size.Low <= 0 || t.Input.Size.High < t.Input.Size.Low:
+		return at.Errorf(allowedInputs, "a frame of %v is none%s", t.Input.Size.Low, boundable(t.Input.Size.Kind))
+	case float64(t.Input.Size.High)*t.Encoding > float64(maxPicture):
 		return at.Errorf(fmt.Sprintf("pictures of at most %v raw", maxPicture),
-			"a frame of %v at an encoding of %v is larger than any camera's", t.Input.High, t.Encoding)
+			"a frame of %v at an encoding of %v is larger than any camera's%s", t.Input.Size.High, t.Encoding, boundable(t.Input.Size.Kind))
 	}
 	return nil
+}
+
+// boundable is what to do about a distribution that reaches too far.
+func boundable(kind string) string {
+	switch kind {
+	case spec.Normal, spec.Lognormal, spec.Exponential:
+		return "; within: [low, high] bounds the distribution"
+	}
+	return ""
 }
 
 // The directions of an edge's link, as a background link names them.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/spec/spectest"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
@@ -77,7 +78,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 	want := &Workload{
 		Name: "w",
 		Tasks: []TaskSpec{{
-			Name: "cam", Model: Mix{"alexnet"}, Share: Share{Kind: Full}, Input: Input{Low: 200e3, High: 200e3}, Encoding: 3.1, FPS: 1,
+			Name: "cam", Model: One("alexnet"), Share: Share{Kind: Full}, Input: Input{Size: spec.Constant(units.Bytes(200e3))}, Encoding: 3.1, FPS: spec.Constant(1.0),
 			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: "none"},
 		}},
 		Background: []Background{{Link: "e1.uplink", Kind: Bulk, Flows: 1}},
@@ -158,8 +159,8 @@ func TestPathsStartFromTheFilesDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); !slices.Equal(got, Mix{want}) {
-		t.Errorf("model is %s, want %s", got, want)
+	if got, want := w.Tasks[0].Model, filepath.Join(dir, "net.onnx"); !slices.Equal(got, One(want)) {
+		t.Errorf("model is %v, want %s", got, want)
 	}
 	if got, want := w.Tasks[1].Input.Frames, filepath.Join(dir, "pictures"); got != want {
 		t.Errorf("frames are in %s, want %s", got, want)
@@ -168,10 +169,10 @@ func TestPathsStartFromTheFilesDirectory(t *testing.T) {
 
 func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	const shares = "full, proportional, even, dirichlet, {subset: n}, or parts such as {gw-a: 0.7, gw-b: 0.3}"
-	const inputs = "bytes such as 200kB, {uniform: [100kB, 1MB]}, or {frames: DIR}"
+	const inputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, or {frames: DIR}"
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":        {task("deadlin: 2s"), `w.yaml:3: tasks[0].deadlin: unknown key; did you mean deadline?; allowed: name, count, model, shape, edges, share, input, encoding, fps, arrival, deadline, wire, start, stop`},
-		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, the path of an .onnx file, or a list of built-in networks`},
+		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, the path of an .onnx file, a list of built-in networks, or their weights such as {alexnet: 3, vgg16: 1}`},
 		"no input":           {"name: w\ntasks:\n  - name: cam\n    model: a\n", `w.yaml:3: tasks[0].input: is missing; allowed: ` + inputs},
 		"no tasks":           {"name: w\n", `w.yaml:1: tasks: a workload has at least one task; allowed: a list of tasks`},
 		"task named twice":   {task("") + "  - {name: cam, model: alexnet, input: 1kB}\n", `w.yaml:4: tasks[1].name: "cam" is already the name of a task of entry 1`},
@@ -566,13 +567,51 @@ func TestAMixGivesEveryTaskOneOfItsNetworks(t *testing.T) {
 		t.Errorf("written and read, the mix is %v (error %v), want %v", again.Tasks[0].Model, err, w.Tasks[0].Model)
 	}
 	for text, want := range map[string]string{
-		"[]":                "is missing",
-		"[alexnet, x.onnx]": "stands alone",
-		"[alexnet, \"\"]":   "is missing",
+		"[]":                      "is missing",
+		"[alexnet, x.onnx]":       "stands alone",
+		"[alexnet, \"\"]":         "is missing",
+		"{alexnet: 0}":            "no weight",
+		"{alexnet: 1, x.onnx: 2}": "stands alone",
 	} {
 		_, err := Parse("w.yaml", []byte("name: w\ntasks: [{name: cam, model: "+text+", edges: all, input: 100kB}]\n"))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("model: %s: error %v, want one that says %q", text, err, want)
+		}
+	}
+}
+
+func TestDistributionsAreDrawnByTaskAndSurviveBeingWritten(t *testing.T) {
+	const text = "name: w\ntasks:\n  - {name: cam, count: 400, model: {alexnet: 3, cnn1: 1}, edges: [e1], share: even, fps: {choice: {2: 3, 8: 1}}, " +
+		"input: {lognormal: {median: 100kB, sigma: 0.5}, within: [20kB, 400kB]}}\n"
+	written, err := parsed(t, text).YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("again.yaml", written)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, written)
+	}
+	if diff := cmp.Diff(parsed(t, text), again, contents); diff != "" {
+		t.Errorf("%s\n%s", diff, written)
+	}
+	r := resolved(t, text, 1)
+	if diff := cmp.Diff(r, resolved(t, string(written), 1)); diff != "" {
+		t.Errorf("read again, it draws otherwise: %s", diff)
+	}
+	counts := map[string]int{}
+	for _, task := range r.Tasks {
+		counts[task.Model]++
+		counts[fmt.Sprint(task.At[0].FPS)]++
+		if got := task.At[0].Input; got < 20e3 || got > 400e3 {
+			t.Errorf("%s has frames of %v, want 20kB to 400kB", task.Name, got)
+		}
+		if task.At[0].Input < 100e3 {
+			counts["below the median"]++
+		}
+	}
+	for what, want := range map[string]int{"alexnet": 300, "cnn1": 100, "2": 300, "8": 100, "below the median": 200} {
+		if got := counts[what]; math.Abs(float64(got-want)) > 37 { // 3.7 σ of a half, more of a quarter
+			t.Errorf("%s: %d of 400 tasks, want about %d", what, got, want)
 		}
 	}
 }

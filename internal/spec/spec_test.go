@@ -241,30 +241,6 @@ func TestNamesFitIntoObjectNames(t *testing.T) {
 	}
 }
 
-func TestRangesAreConstantsOrUniform(t *testing.T) {
-	for text, want := range map[string]string{
-		"r: 10Mbps":                      "10Mbps 10Mbps",
-		"r: {uniform: [10Mbps, 1Gbps]}":  "10Mbps 1Gbps",
-		"r: {uniform: [10Mbps]}":         "f.yaml:1: r.uniform: a list does not belong here; allowed: two values, [low, high]",
-		"r: {uniform: [1Gbps, 1Mbps]}":   "f.yaml:1: r.uniform: the first value is above the second; allowed: [low, high]",
-		"r: {normal: [1Gbps, 1Mbps]}":    "f.yaml:1: r.normal: unknown key; allowed: uniform",
-		"r: {uniform: [10Mbps, 10mbps]}": `f.yaml:1: r.uniform[1]: "10mbps": tc reads mbps as megabytes per second, and a rate is in bits; allowed: bits per second such as 500kbit, 10Mbps or 1Gbps`,
-	} {
-		c, err := Parse("f.yaml", []byte(text))
-		var low, high units.Rate
-		if err == nil {
-			err = DecodeRange(c.Field("r"), &low, &high)
-		}
-		got := fmt.Sprint(low, " ", high)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%s:\n got %s\nwant %s", text, got, want)
-		}
-	}
-}
-
 func TestLibraryFindsNamesAndPaths(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"mine.yaml", "bare"} {

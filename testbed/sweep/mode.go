@@ -110,7 +110,8 @@ func profile(e *testbed.Experiment) ([]Outcome, error) {
 	for _, task := range e.Workload.Tasks {
 		// A picture that is encoded to fewer bytes makes all that is counted by the byte larger.
 		smaller := results.Figure(task.Encoding / model.EncodingRatio)
-		for _, name := range task.Model {
+		for _, part := range task.Model {
+			name := part.Model
 			if seen[name] {
 				continue
 			}

@@ -385,7 +385,7 @@ func TestFieldsInsideANamedTopologyOrWorkloadAreSetInWhatTheNameStandsFor(t *tes
 	if g := e.Topology.Generate; e.Topology.Name != "net" || g.Seed != 5 || g.Edges != 3 {
 		t.Errorf("topology %s, generator %+v; want net with 3 edges of seed 5", e.Topology.Name, g)
 	}
-	if task := e.Workload.Tasks[0]; e.Workload.Name != "w" || task.FPS != 3 {
+	if task := e.Workload.Tasks[0]; e.Workload.Name != "w" || task.FPS.Low != 3 {
 		t.Errorf("workload %s at %v frames/s, want w at 3", e.Workload.Name, task.FPS)
 	}
 	// The path in the sweep starts from the sweep's directory, not from the experiment's.
