@@ -31,14 +31,16 @@ type builder struct {
 	congestion string
 	net        link.Network
 	at         map[string]int // namespace → index
+	reserved   map[string][]reservation
 	errs       []error
 }
 
 func network(run string, t *topologies.Topology, opt Options, congestion string) (link.Network, error) {
-	b := &builder{run: run, topo: t, opt: opt, congestion: congestion, at: map[string]int{}}
+	b := &builder{run: run, topo: t, opt: opt, congestion: congestion, at: map[string]int{}, reserved: map[string][]reservation{}}
 	for i := range t.Edges {
 		b.path = append(b.path, t.Path(i))
 	}
+	b.reserve()
 	b.namespace(b.router(), "", forwarding())
 	if len(t.Trunks) > 0 {
 		b.namespace(b.core(), "", forwarding())
@@ -187,7 +189,7 @@ func (b *builder) addEdge(i int) {
 	up, down := b.ways(i)
 
 	b.pair(link.End{Namespace: b.router(), Device: edgeHop.device(i), MAC: edgeHop.mac(i)},
-		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: shape.GSOSegments(d, up...)})
+		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: shape.GSOSegments(d, append(up, b.reservedBy(e.Name)...)...)})
 	b.route(e.Name, cloud, edgeEnd.device(i), edgeHop.mac(i), edge)
 	b.route(b.router(), edge, edgeHop.device(i), edgeEnd.mac(i), netip.Addr{})
 
@@ -237,7 +239,13 @@ func (b *builder) link(name string, at link.Place, l topologies.Link, smallest u
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", name, err))
 	}
-	b.net.Links = append(b.net.Links, link.Link{Name: name, At: at, Egress: egress})
+	k := link.Link{Name: name, At: at, Egress: egress}
+	if err == nil {
+		if err := b.divide(&k, l); err != nil {
+			b.errs = append(b.errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	b.net.Links = append(b.net.Links, k)
 }
 
 // delay puts the delays of a way on the device that sends into it, as part of the link added last. Links whose rate or

@@ -46,6 +46,8 @@ type Options struct {
 	// SmallestTransfer is the smallest payload, by link ("gw-a.uplink"), whose transfer time matters; it bounds the
 	// burst. A trunk goes by the smallest of the edges below it. Links that are not named have no bound.
 	SmallestTransfer map[string]units.Bytes
+	// Sharing divides uplinks and trunks among tasks; the zero value leaves them whole.
+	Sharing Sharing
 }
 
 // CPU is a node's budget on this host.

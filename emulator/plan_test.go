@@ -47,8 +47,24 @@ func trunked() *topologies.Topology {
 		}}
 }
 
+// reserved has two edges behind a trunk, with two reservations at one of them and one at the other.
+func reserved() *topologies.Topology {
+	return &topologies.Topology{Name: "reserved",
+		Edges: []topologies.Edge{
+			{Name: "left", Compute: 10e9, Uplink: topologies.Link{Rate: 20e6}, Trunk: "west"},
+			{Name: "right", Compute: 10e9, Uplink: topologies.Link{Rate: 300e6}, Trunk: "west"},
+		},
+		Trunks: []topologies.Trunk{{Name: "west", Link: topologies.Link{Rate: 40e6}}}}
+}
+
 func options() Options {
-	return Options{Dilation: 2, FLOPSPerCore: 10e9, SmallestTransfer: map[string]units.Bytes{"gw-a.uplink": 50_000, "far.uplink": 200_000}}
+	return Options{Dilation: 2, FLOPSPerCore: 10e9,
+		SmallestTransfer: map[string]units.Bytes{"gw-a.uplink": 50_000, "far.uplink": 200_000},
+		Sharing: Sharing{Reserved: []Reservation{
+			{Edge: "left", Task: "cam-1", Rate: 4e6, Port: 10_000, Smallest: 80_000},
+			{Edge: "left", Task: "cam-2", Rate: 12e6, Port: 10_002, Smallest: 240_000},
+			{Edge: "right", Task: "cam-1", Rate: 24e6, Port: 10_000, Smallest: 480_000},
+		}}}
 }
 
 func plan(t testing.TB, topo *topologies.Topology, opt Options) *Plan {
@@ -61,7 +77,7 @@ func plan(t testing.TB, topo *topologies.Topology, opt Options) *Plan {
 }
 
 func TestPlansAreTheSameToTheLastCommand(t *testing.T) {
-	for _, topo := range []*topologies.Topology{twoEdges(), trunked()} {
+	for _, topo := range []*topologies.Topology{twoEdges(), trunked(), reserved()} {
 		var got bytes.Buffer
 		if err := plan(t, topo, options()).Network.WriteCommands(&got); err != nil {
 			t.Fatal(err)
@@ -83,7 +99,7 @@ func TestPlansAreTheSameToTheLastCommand(t *testing.T) {
 }
 
 func TestAPlanSurvivesJSON(t *testing.T) {
-	for _, topo := range []*topologies.Topology{twoEdges(), trunked()} {
+	for _, topo := range []*topologies.Topology{twoEdges(), trunked(), reserved()} {
 		want := plan(t, topo, options())
 		text, err := json.Marshal(want)
 		if err != nil {

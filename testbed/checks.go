@@ -1,10 +1,12 @@
 package testbed
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 )
@@ -37,7 +39,6 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 func (t *testbed) linkChecks() []fidelity.Check {
 	var checks []fidelity.Check
 	for _, l := range t.plan.Network.Network.Links {
-		planned := l.Egress.Rate()
 		if probe, ok := t.probed[l.Name]; ok {
 			check := fidelity.LinkProbe(l.Name, probe.planned, probe.goodput/units.Rate(shape.GoodputShare))
 			if !probe.lossy || check.Value > 1 {
@@ -47,11 +48,31 @@ func (t *testbed) linkChecks() []fidelity.Check {
 		if t.sampler == nil {
 			continue
 		}
-		if rate, ok := fidelity.BackloggedRate(planned, t.sampler.points[l.Name]); ok {
-			checks = append(checks, fidelity.LinkRate(l.Name, planned, rate))
+		busy := t.plan.busyRates(l)
+		for _, subject := range slices.Sorted(maps.Keys(busy)) {
+			planned := busy[subject]
+			if rate, ok := fidelity.BackloggedRate(planned, t.sampler.points[subject]); ok {
+				checks = append(checks, fidelity.LinkRate(subject, planned, rate))
+			}
 		}
 	}
 	return checks
+}
+
+// busyRates are the rates (wall) that a link and its classes have while something waits there. A link whose classes hold their own
+// back may have something waiting and be idle, so there each class is looked at; one whose classes borrow is busy as a whole.
+func (p *Plan) busyRates(l link.Link) map[string]units.Rate {
+	if l.Rest == nil || p.Experiment.Emulation.Sharing == SharingBorrow {
+		return map[string]units.Rate{l.Name: l.Egress.Rate()}
+	}
+	rates := map[string]units.Rate{}
+	for _, c := range l.Classes {
+		rates[c.Name] = c.Rate()
+	}
+	if l.Rest.Ceil == l.Rest.BytesPerSecond {
+		rates[l.RestName()] = l.Rest.Rate()
+	}
+	return rates
 }
 
 // cpuProbes compares the CPU every node got in its probe with its quota.

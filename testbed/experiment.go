@@ -60,12 +60,13 @@ type Emulation struct {
 	Runtime string `yaml:"runtime" json:"runtime"`
 	// Dilation 0, auto in a file, is the smallest that fits the host.
 	Dilation units.Dilation `yaml:"dilation" json:"dilation"`
-	Sharing  string         `yaml:"sharing" json:"sharing"`
-	Delay    string         `yaml:"delay" json:"delay"`
-	TCP      TCP            `yaml:"tcp,flow" json:"tcp"`
-	Warmup   units.Virtual  `yaml:"warmup" json:"warmup"`
-	Duration units.Virtual  `yaml:"duration" json:"duration"`
-	Capture  unsupported    `yaml:"capture,omitempty" json:"-"`
+	// Sharing is how tasks share uplinks and trunks.
+	Sharing  string        `yaml:"sharing" json:"sharing"`
+	Delay    string        `yaml:"delay" json:"delay"`
+	TCP      TCP           `yaml:"tcp,flow" json:"tcp"`
+	Warmup   units.Virtual `yaml:"warmup" json:"warmup"`
+	Duration units.Virtual `yaml:"duration" json:"duration"`
+	Capture  unsupported   `yaml:"capture,omitempty" json:"-"`
 }
 
 // TCP is the transport of all frames and background flows.
@@ -87,6 +88,14 @@ const (
 	RatiosNominal = "nominal"
 )
 
+// How tasks share links: SharingShared is one FIFO for all. With SharingReserved every deployed task has a class of its own on every
+// link to the cloud, at its assignment, and with SharingBorrow it may also use what others leave idle.
+const (
+	SharingShared   = "shared"
+	SharingReserved = "reserved"
+	SharingBorrow   = "borrow"
+)
+
 // The latency QoS.On names.
 const (
 	OnTransfer = "transfer"
@@ -100,7 +109,7 @@ func DefaultExperiment() *Experiment {
 		QoS:       QoS{Quantile: 0.99, On: OnTransfer},
 		Emulation: Emulation{
 			Runtime:  "native",
-			Sharing:  "shared",
+			Sharing:  SharingShared,
 			Delay:    "auto",
 			TCP:      TCP{Congestion: "auto"},
 			Warmup:   units.Virtual(1e9),
@@ -124,7 +133,7 @@ func known() choices {
 		ratios:     spec.Choice{Now: []string{RatiosExact, RatiosNominal}},
 		on:         spec.Choice{Now: []string{OnTransfer, OnEndToEnd}},
 		runtime:    spec.Choice{Now: []string{"native", "docker"}},
-		sharing:    spec.Choice{Now: []string{"shared"}, Later: []string{"reserved", "borrow"}},
+		sharing:    spec.Choice{Now: []string{SharingShared, SharingReserved, SharingBorrow}},
 		delay:      spec.Choice{Now: []string{"auto", "netem"}, Later: []string{"userspace"}},
 		congestion: spec.Choice{Now: []string{"auto", "cubic", "reno"}},
 	}

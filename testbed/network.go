@@ -2,8 +2,10 @@ package testbed
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
@@ -16,8 +18,45 @@ func (p *Plan) planNetwork(s *system) (err error) {
 		FLOPSPerCore:     p.Host.FLOPSPerCore(),
 		Congestion:       p.Experiment.Emulation.TCP.Congestion,
 		SmallestTransfer: p.smallestTransfers(),
+		Sharing:          p.sharing(),
 	})
 	return err
+}
+
+// The ports of streams lie between the privileged ones and those the kernel gives out in a new namespace (from 32768).
+const firstPort, endPorts = 10_000, 32_768
+
+// givePorts gives every stream that reserves bandwidth two ports of its own at its edge, by which links know its packets.
+func (p *Plan) givePorts() error {
+	if p.Experiment.Emulation.Sharing == SharingShared {
+		return nil
+	}
+	next := map[string]int{}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if s.Assigned == 0 {
+			continue
+		}
+		port := firstPort + next[s.Edge]
+		if port >= endPorts {
+			return inputError(fmt.Errorf("emulation.sharing: %s has more than %d tasks that reserve bandwidth; use %s", s.Edge, (endPorts-firstPort)/2, SharingShared))
+		}
+		s.Port = uint16(port)
+		next[s.Edge] += 2
+	}
+	return nil
+}
+
+// sharing is what the schedule reserves, where it is to be more than a figure.
+func (p *Plan) sharing() emulator.Sharing {
+	sharing := emulator.Sharing{Borrow: p.Experiment.Emulation.Sharing == SharingBorrow}
+	for _, s := range p.Streams {
+		if s.Port != 0 {
+			sharing.Reserved = append(sharing.Reserved, emulator.Reservation{
+				Edge: s.Edge, Task: s.Task, Rate: s.Assigned, Port: s.Port, Smallest: s.MessageBytes})
+		}
+	}
+	return sharing
 }
 
 // smallestTransfers is the smallest message on each uplink that carries any.
@@ -72,7 +111,34 @@ func (p *Plan) predict(s *system) error {
 		return err
 	}
 	p.expect(predicted)
+	if p.Experiment.Emulation.Sharing == SharingReserved {
+		p.expectReserved(s)
+	}
 	return nil
+}
+
+// expectReserved notes what a frame takes that has a class of its own on every link, whatever goes on beside it: its bytes at the
+// slowest of its classes' rates, and the delay.
+func (p *Plan) expectReserved(s *system) {
+	slowest := map[netip.AddrPort]link.Class{} // by where its packets come from
+	for _, l := range p.Network.Network.Links {
+		for _, c := range l.Classes {
+			key := netip.AddrPortFrom(c.Source, c.Port)
+			if known, ok := slowest[key]; !ok || c.BytesPerSecond < known.BytesPerSecond {
+				slowest[key] = c
+			}
+		}
+	}
+	source := map[string]netip.Addr{}
+	for _, n := range p.Network.Nodes {
+		source[n.Name] = n.Peers[0].Local
+	}
+	for i := range p.Streams {
+		stream := &p.Streams[i]
+		if c, ok := slowest[netip.AddrPortFrom(source[stream.Edge], stream.Port)]; ok {
+			stream.Predicted = p.Dilation.Virtual(c.TransferTime(stream.MessageBytes)) + s.delay(s.edges[stream.Edge])
+		}
+	}
 }
 
 // expect notes the median over the window of what the fluid model says of every stream.

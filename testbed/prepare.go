@@ -92,7 +92,7 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 		return nil, nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
 	}
 	p.Drain = drain(p.Streams)
-	return p, s, nil
+	return p, s, p.givePorts()
 }
 
 // resolve looks up everything an experiment names.

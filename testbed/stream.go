@@ -25,6 +25,8 @@ type Stream struct {
 	// Assigned is the bandwidth the schedule reserves; MessageBytes what a frame writes to its connection.
 	Assigned     units.Rate  `json:"assigned"`
 	MessageBytes units.Bytes `json:"message_bytes"`
+	// Port is the first of the two TCP ports its edge sends from where links are divided among tasks; 0 where any will do.
+	Port uint16 `json:"port,omitempty"`
 	// FLOPs and TailFLOPs are the operations a frame costs the edge and the cloud.
 	FLOPs     float64 `json:"flops"`
 	TailFLOPs float64 `json:"tail_flops"`

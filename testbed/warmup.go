@@ -56,7 +56,7 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.setUp(ctx); err != nil {
 		return cause(ctx, err)
 	}
-	if err := t.probeLinks(ctx); err != nil {
+	if err := t.probeOpenLinks(ctx); err != nil {
 		return cause(ctx, err)
 	}
 	return cause(ctx, t.probeCompute(ctx))
@@ -154,6 +154,24 @@ type linkProbe struct {
 
 // slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
 const slowStart = 12
+
+// probeOpenLinks probes the links while what tasks have reserved on them stands open to the probes, which are no tasks. Then it is
+// closed to all but the tasks, and everything is read back once more.
+func (t *testbed) probeOpenLinks(ctx context.Context) error {
+	if t.plan.Experiment.Emulation.Sharing == SharingShared {
+		return t.probeLinks(ctx)
+	}
+	if err := t.links.Open(); err != nil {
+		return fmt.Errorf("open the links for their probes: %w", err)
+	}
+	if err := t.probeLinks(ctx); err != nil {
+		return err
+	}
+	if err := t.links.Restrict(); err != nil {
+		return fmt.Errorf("close the links after their probes: %w", err)
+	}
+	return t.links.Verify(ctx)
+}
 
 // probeLinks measures the rate of every uplink that streams will use. Edges behind the same trunk take
 // turns, so that each has it for itself.

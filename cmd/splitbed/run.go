@@ -24,7 +24,7 @@ func runCommand() *cli.Command {
 		Flags: append(experimentFlags(),
 			&cli.StringFlag{Name: "runtime", Usage: "native or docker"},
 			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
-			&cli.StringFlag{Name: "sharing", Usage: "how tasks share an uplink: shared"},
+			&cli.StringFlag{Name: "sharing", Usage: "how tasks share links: shared, reserved or borrow"},
 			&cli.BoolFlag{Name: "overcommit", Usage: "try budgets that do not fit this host"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the testbed up after the verdict, until Ctrl-C"},
 		),

@@ -35,6 +35,23 @@ func BFIFO() error {
 	})
 }
 
+// U32 probes cls_u32, which finds the classes of packets where tasks reserve parts of a link.
+func U32() error {
+	return inNewNetNS(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		root := netlink.MakeHandle(1, 0)
+		if err := netlink.QdiscAdd(netlink.NewHtb(netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: root, Parent: netlink.HANDLE_ROOT})); err != nil {
+			return explain("htb", "load or install the module sch_htb", err)
+		}
+		filter := &netlink.U32{ClassId: root | 1, FilterAttrs: netlink.FilterAttrs{
+			LinkIndex: lo.Attrs().Index, Parent: root, Priority: 1, Protocol: unix.ETH_P_IP}}
+		return explain("cls_u32", "load or install the module cls_u32; without it links can be shared but not reserved", netlink.FilterAdd(filter))
+	})
+}
+
 // Veth probes pairs of virtual Ethernet devices.
 func Veth() error {
 	return inNewNetNS(func() error {

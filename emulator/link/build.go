@@ -47,6 +47,11 @@ func Build(ctx context.Context, network Network, nodeNS map[string]string, journ
 }
 
 func supported(network Network) error {
+	if slices.ContainsFunc(network.Links, func(l Link) bool { return l.Rest != nil }) {
+		if err := features.U32(); err != nil {
+			return fmt.Errorf("reserved parts of links: %w", err)
+		}
+	}
 	for _, l := range network.Links {
 		if l.Delay == nil {
 			continue
@@ -177,7 +182,7 @@ func (l *Live) configure(ctx context.Context) error {
 	}
 	return l.each(ctx, func(s *space) error {
 		for _, k := range shaped[s.Name] {
-			if err := s.addShaper(k.At.Device, k.Egress); err != nil {
+			if err := s.addShaper(k); err != nil {
 				return fmt.Errorf("%s: shape %s: %w", k.Name, k.At, err)
 			}
 		}

@@ -26,13 +26,8 @@ func (n Network) WriteCommands(w io.Writer) error {
 			p.A.Namespace, p.A.Device, p.A.MAC, shape.MTU, p.B.Device, p.B.Namespace, p.B.MAC, shape.MTU)
 	}
 	for _, k := range n.Links {
-		tc := fmt.Sprintf("tc -n %s qdisc add dev %s", k.At.Namespace, k.At.Device)
-		rate, burst := 8*k.Egress.BytesPerSecond, int64(k.Egress.Burst)
 		line("# %s", k.Name)
-		line("%s root handle 1: htb default 1", tc)
-		line("tc -n %s class add dev %s parent 1: classid 1:1 htb rate %dbit ceil %dbit burst %d cburst %d quantum %d",
-			k.At.Namespace, k.At.Device, rate, rate, burst, burst, k.Egress.Quantum)
-		line("%s parent 1:1 handle 10: bfifo limit %d", tc, int64(k.Egress.Limit))
+		k.writeShaper(line)
 		if k.Delay != nil {
 			line("tc -n %s qdisc add dev %s root handle 1: netem %s", k.DelayAt.Namespace, k.DelayAt.Device, netemWords(*k.Delay))
 		}
@@ -57,6 +52,43 @@ func (n Network) WriteCommands(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeShaper writes the tree on the device a link is shaped on.
+func (k Link) writeShaper(line func(format string, args ...any)) {
+	add := func(what, format string, args ...any) {
+		line("tc -n %s %s add dev %s %s", k.At.Namespace, what, k.At.Device, fmt.Sprintf(format, args...))
+	}
+	parts := k.parts()
+	add("qdisc", "root handle 1: htb default %d", min(len(parts), 2))
+	for _, p := range parts {
+		above := "1:"
+		if p.above != rootHandle {
+			above = fmt.Sprintf("1:%x", p.above&0xffff)
+		}
+		add("class", "parent %s classid 1:%x htb rate %dbit ceil %dbit burst %d cburst %d quantum %d", above, p.handle&0xffff,
+			8*p.BytesPerSecond, 8*p.Ceil, int64(p.Burst), p.ceilBurst(), p.Quantum)
+		if p.queue != 0 {
+			add("qdisc", "parent 1:%x handle %x: bfifo limit %d", p.handle&0xffff, p.queue>>16, int64(p.Limit))
+		}
+	}
+	if len(k.Classes) == 0 {
+		return
+	}
+	add("filter", "parent 1: prio 1 handle 2: protocol ip u32 divisor %d", classBuckets)
+	for n, c := range k.Classes {
+		add("filter", "parent 1: prio 1 protocol ip u32 ht 2:%x: match ip src %s match u32 %#08x %#08x at %d flowid 1:%x",
+			uint32(c.Port>>1)%classBuckets, c.Source, uint32(c.Port)<<16, uint32(portMask), portsAt, classOf(n)&0xffff)
+	}
+	add("filter", "parent 1: prio 1 protocol ip u32 match ip protocol 6 0xff hashkey mask %#08x at %d link 2:", hashMask, portsAt)
+}
+
+// ceilBurst is the depth of the ceiling's bucket in bytes.
+func (p part) ceilBurst() int64 {
+	if p.Ceil == p.BytesPerSecond {
+		return int64(p.Burst)
+	}
+	return int64(math.Round(float64(p.CeilBuffer) * 64e-9 * float64(p.Ceil)))
 }
 
 func (n Namespace) routeWords(r Route) string {

@@ -8,13 +8,14 @@ type Counter struct {
 	Backlog int64 // bytes waiting now
 }
 
-// Counters reads all links, by name ("gw-a.uplink"), with one dump for every namespace in which links are shaped. It is
-// cheap enough to be called every 20 ms.
+// Counters reads all links by name ("gw-a.uplink") and, of those that are divided, their classes ("gw-a.uplink/cam-1") and the
+// rest ("gw-a.uplink/(rest)"), with one dump for every namespace in which links are shaped. It is cheap enough to be called
+// every 20 ms.
 func (l *Live) Counters() (map[string]Counter, error) {
 	counters := make(map[string]Counter, len(l.net.Links))
 	for _, s := range l.shaping {
 		err := s.space.eachQdisc(func(q qdisc) error {
-			if name, ok := s.links[q.index]; ok && q.handle == queueHandle {
+			if name, ok := s.queues[queueAt{q.index, q.handle}]; ok {
 				counters[name] = q.counter
 			}
 			return nil
@@ -26,10 +27,17 @@ func (l *Live) Counters() (map[string]Counter, error) {
 	return counters, nil
 }
 
-// shaping is a namespace in which links are shaped, with their names by device index.
+// shaping is a namespace in which links are shaped, with the names of what is counted there.
 type shaping struct {
-	space *space
-	links map[int]string
+	space  *space
+	queues map[queueAt]string
+}
+
+// queueAt is a qdisc of a device. The root of a link counts all of its packets, as long as the link is there; the queues
+// of its classes only their own.
+type queueAt struct {
+	device int
+	handle uint32
 }
 
 // indexLinks groups the links by namespace, in the plan's order.
@@ -41,8 +49,15 @@ func (l *Live) indexLinks() {
 		if !ok {
 			i = len(l.shaping)
 			at[s.Name] = i
-			l.shaping = append(l.shaping, shaping{s, map[int]string{}})
+			l.shaping = append(l.shaping, shaping{s, map[queueAt]string{}})
 		}
-		l.shaping[i].links[s.index[k.At.Device]] = k.Name
+		device, queues := s.index[k.At.Device], l.shaping[i].queues
+		queues[queueAt{device, rootHandle}] = k.Name
+		if k.Rest == nil {
+			continue
+		}
+		for _, p := range k.parts()[1:] {
+			queues[queueAt{device, p.queue}] = p.name
+		}
 	}
 }

@@ -135,13 +135,21 @@ func (l *lab) way(t testing.TB, from, to string) (local, remote netip.Addr) {
 
 const port = 5001
 
-func sockaddr(a netip.Addr) *unix.SockaddrInet4 {
+func sockaddr(a netip.Addr) *unix.SockaddrInet4 { return sockaddrAt(a, port) }
+
+func sockaddrAt(a netip.Addr, port int) *unix.SockaddrInet4 {
 	return &unix.SockaddrInet4{Port: port, Addr: a.As4()}
 }
 
 // connect opens a TCP connection over the network. Its ends are blocking sockets that are reset, not drained, at the end
 // of the test.
 func (l *lab) connect(t testing.TB, from, to string) (sender, receiver int) {
+	t.Helper()
+	return l.connectFrom(t, from, to, 0)
+}
+
+// connectFrom does so from a port of the sender; 0 is any.
+func (l *lab) connectFrom(t testing.TB, from, to string, source int) (sender, receiver int) {
 	t.Helper()
 	local, remote := l.way(t, from, to)
 	var listener int
@@ -168,7 +176,7 @@ func (l *lab) connect(t testing.TB, from, to string) (sender, receiver int) {
 		if sender, err = socket(local); err != nil {
 			return err
 		}
-		return unix.Connect(sender, sockaddr(remote))
+		return errors.Join(unix.Bind(sender, sockaddrAt(local, source)), unix.Connect(sender, sockaddr(remote)))
 	})
 	receiver, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
 	if err != nil {

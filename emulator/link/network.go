@@ -71,9 +71,21 @@ type Link struct {
 	// At is the hop's egress that is shaped.
 	At     Place        `json:"at"`
 	Egress shape.Egress `json:"egress"`
+	// Classes are the parts of the link that somebody has reserved, each with a queue of its own. What belongs to none of them
+	// goes into Rest, which is there when they are. Without classes the link is one FIFO.
+	Classes []Class      `json:"classes,omitempty"`
+	Rest    *shape.Class `json:"rest,omitempty"`
 	// Delay is the netem on the sender's device, nil where packets are neither delayed nor lost.
 	Delay   *shape.Delay `json:"delay,omitempty"`
 	DelayAt Place        `json:"delay_at,omitzero"`
+}
+
+// Class is a part of a link, for the TCP packets from one address that leave by either of two ports, Port and Port + 1.
+type Class struct {
+	Name   string     `json:"name"` // "gw-a.uplink/cam-1"
+	Source netip.Addr `json:"source"`
+	Port   uint16     `json:"port"` // even
+	shape.Class
 }
 
 // Place is a device in a namespace.

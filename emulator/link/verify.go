@@ -153,9 +153,9 @@ func describeRoute(r *netlink.Route) string {
 
 // queues are the qdiscs of one device.
 type queues struct {
-	root  string // kind of the qdisc at the root
-	limit string // bytes, of the bfifo below the class
-	delay string
+	root   string            // kind of the qdisc at the root
+	limits map[uint32]string // bytes, of the bfifos, by their handles
+	delay  string
 }
 
 func (l *Live) compareLinks(s *space, report func(Difference)) error {
@@ -165,10 +165,7 @@ func (l *Live) compareLinks(s *space, report func(Difference)) error {
 	}
 	for _, k := range l.net.Links {
 		if k.At.Namespace == s.Name {
-			got := byDevice[s.index[k.At.Device]]
-			differ(report, k.Name, "root qdisc of "+k.At.String(), "htb", got.root)
-			differ(report, k.Name, "bfifo limit (bytes)", fmt.Sprint(int64(k.Egress.Limit)), got.limit)
-			if err := s.compareClass(k, report); err != nil {
+			if err := s.compareShaper(k, byDevice[s.index[k.At.Device]], report); err != nil {
 				return err
 			}
 		}
@@ -177,7 +174,11 @@ func (l *Live) compareLinks(s *space, report func(Difference)) error {
 			if err != nil {
 				return err
 			}
-			differ(report, k.Name, "netem of "+k.DelayAt.String(), fmt.Sprintf("%+v", planned), byDevice[s.index[k.DelayAt.Device]].delay)
+			got := missing
+			if q, ok := byDevice[s.index[k.DelayAt.Device]]; ok {
+				got = q.delay
+			}
+			differ(report, k.Name, "netem of "+k.DelayAt.String(), fmt.Sprintf("%+v", planned), got)
 		}
 	}
 	return nil
@@ -186,20 +187,20 @@ func (l *Live) compareLinks(s *space, report func(Difference)) error {
 func (s *space) readQueues() (map[int]queues, error) {
 	byDevice := map[int]queues{}
 	err := s.eachQdisc(func(q qdisc) error {
-		d := queues{root: missing, limit: missing, delay: missing}
-		if known, ok := byDevice[q.index]; ok {
-			d = known
+		d, known := byDevice[q.index]
+		if !known {
+			d = queues{root: missing, limits: map[uint32]string{}, delay: missing}
 		}
 		if q.parent == netlink.HANDLE_ROOT {
 			d.root = q.kind
 		}
 		switch {
-		case q.kind == "bfifo" && q.parent == classHandle && q.handle == queueHandle:
+		case q.kind == "bfifo":
 			limit, err := bfifoLimit(q.options)
 			if err != nil {
 				return err
 			}
-			d.limit = fmt.Sprint(int64(limit))
+			d.limits[q.handle] = fmt.Sprint(int64(limit))
 		case q.kind == "netem" && q.parent == netlink.HANDLE_ROOT:
 			n, err := parseNetem(q.options)
 			if err != nil {
@@ -213,25 +214,43 @@ func (s *space) readQueues() (map[int]queues, error) {
 	return byDevice, err
 }
 
-func (s *space) compareClass(k Link, report func(Difference)) error {
+// compareShaper compares the whole tree on the device that a link is shaped on.
+func (s *space) compareShaper(k Link, got queues, report func(Difference)) error {
+	root := got.root
+	if root == "" {
+		root = missing
+	}
+	differ(report, k.Name, "root qdisc of "+k.At.String(), "htb", root)
 	classes, err := s.handle.ClassList(s.device(k.At.Device), 0)
 	if err != nil {
 		return fmt.Errorf("%s: list classes of %s: %w", k.Name, k.At, err)
 	}
-	differ(report, k.Name, "number of HTB classes", 1, len(classes))
-	planned := s.class(k.At.Device, k.Egress)
+	kernel := map[uint32]*netlink.HtbClass{}
 	for _, c := range classes {
-		got, ok := c.(*netlink.HtbClass)
-		if !ok || got.Handle != planned.Handle {
+		if htb, ok := c.(*netlink.HtbClass); ok {
+			kernel[htb.Handle] = htb
+		}
+	}
+	parts := k.parts()
+	differ(report, k.Name, "number of HTB classes", len(parts), len(classes))
+	for _, p := range parts {
+		planned, is := s.class(k.At.Device, p), kernel[p.handle]
+		if is == nil {
+			report(Difference{p.name, fmt.Sprintf("HTB class 1:%x", p.handle&0xffff), "present", missing})
 			continue
 		}
-		differ(report, k.Name, "HTB rate (bytes/s)", planned.Rate, got.Rate)
-		differ(report, k.Name, "HTB ceil (bytes/s)", planned.Ceil, got.Ceil)
-		differ(report, k.Name, "HTB burst (ticks)", planned.Buffer, got.Buffer)
-		differ(report, k.Name, "HTB cburst (ticks)", planned.Cbuffer, got.Cbuffer)
-		differ(report, k.Name, "HTB quantum (bytes)", planned.Quantum, got.Quantum)
-		return nil
+		differ(report, p.name, "HTB rate (bytes/s)", planned.Rate, is.Rate)
+		differ(report, p.name, "HTB ceil (bytes/s)", planned.Ceil, is.Ceil)
+		differ(report, p.name, "HTB burst (ticks)", planned.Buffer, is.Buffer)
+		differ(report, p.name, "HTB cburst (ticks)", planned.Cbuffer, is.Cbuffer)
+		differ(report, p.name, "HTB quantum (bytes)", planned.Quantum, is.Quantum)
+		if p.queue != 0 {
+			limit, ok := got.limits[p.queue]
+			if !ok {
+				limit = missing
+			}
+			differ(report, p.name, "bfifo limit (bytes)", fmt.Sprint(int64(p.Limit)), limit)
+		}
 	}
-	report(Difference{k.Name, "HTB class 1:1", "present", missing})
-	return nil
+	return s.compareFilters(k, report)
 }

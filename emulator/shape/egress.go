@@ -24,7 +24,7 @@ const (
 
 // Egress is one direction of a link as HTB and bfifo give it, in wall units.
 type Egress struct {
-	// BytesPerSecond is the HTB class's rate and ceiling; headers down to Ethernet count.
+	// BytesPerSecond is the HTB class's rate; headers down to Ethernet count.
 	BytesPerSecond uint64 `json:"bytes_per_second"`
 	// Burst is the depth of the token bucket: what an idle link lets through at once.
 	Burst units.Bytes `json:"burst"`
@@ -59,7 +59,7 @@ func NewEgress(l topologies.Link, d units.Dilation, smallest units.Bytes) (Egres
 	}
 	e := Egress{BytesPerSecond: uint64(rate), Limit: limit}
 	e.Burst = burst(rate, smallest)
-	e.Buffer = uint32(math.Ceil(float64(e.wall(e.Burst)) / float64(tick)))
+	e.Buffer = e.ticks(e.Burst)
 	e.Quantum = quantum(rate)
 	return e, nil
 }

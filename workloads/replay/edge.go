@@ -164,7 +164,7 @@ func (t *edgeTask) size() StreamSize {
 // connect opens one connection per task and per flow.
 func (e *edge) connect(ctx context.Context) error {
 	for _, t := range e.tasks {
-		c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream})
+		c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream}, t.Port)
 		if err != nil {
 			return fmt.Errorf("task %s: %w", t.Name, err)
 		}
@@ -180,7 +180,7 @@ func (e *edge) connect(ctx context.Context) error {
 		}
 	}
 	for _, f := range e.setup.Flows {
-		c, err := openConnection(ctx, e.setup, Header{Kind: OpenFlow, Stream: f.ID})
+		c, err := openConnection(ctx, e.setup, Header{Kind: OpenFlow, Stream: f.ID}, 0)
 		if err != nil {
 			return fmt.Errorf("background flow %d of %s: %w", f.ID, f.Link, err)
 		}

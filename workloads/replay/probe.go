@@ -21,7 +21,7 @@ func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	if p.Bytes <= 0 && p.Duration <= 0 || p.Skip < 0 {
 		return ProbeResult{}, fmt.Errorf("a probe needs bytes or a duration to end it, and a skip that is not negative: %+v", p)
 	}
-	c, err := openConnection(ctx, e.setup, Header{Kind: OpenProbe, Frame: uint64(p.Skip)})
+	c, err := openConnection(ctx, e.setup, Header{Kind: OpenProbe, Frame: uint64(p.Skip)}, 0)
 	if err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: %w", err)
 	}

@@ -57,6 +57,9 @@ type Task struct {
 	// at cut 0 on the edge, at the last cut in the cloud. Shapes are needed all the same: for the cloud's identity Input and
 	// Output are the answer vector.
 	Half model.File `json:"half"`
+	// Port is what the edge sends the task's frames from, and Port + 1 what it verifies from, so that links can tell its packets
+	// from others; 0 is any (edge).
+	Port uint16 `json:"port,omitempty"`
 	// DType is the type the tensor travels as; ignored at cut 0.
 	DType workloads.DType `json:"dtype,omitempty"`
 	// Height and Width are the size of the network's input in pixels.

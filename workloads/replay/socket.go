@@ -14,9 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dial connects to the cloud with the congestion control of the plan. Go sets TCP_NODELAY.
-func dial(ctx context.Context, address, congestion string) (*net.TCPConn, error) {
+// dial connects to the cloud with the congestion control of the plan, from a port or, with 0, from any. Go sets TCP_NODELAY.
+func dial(ctx context.Context, address, congestion string, port uint16) (*net.TCPConn, error) {
 	d := net.Dialer{Control: withCongestion(congestion), KeepAlive: -1}
+	if port != 0 {
+		d.LocalAddr = &net.TCPAddr{Port: int(port)}
+	}
 	c, err := d.DialContext(ctx, "tcp4", address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cloud: %w", err)
@@ -172,9 +175,9 @@ func throughDirectory(path string, use func(short string) error) error {
 	return use(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
 }
 
-// openConnection connects an edge to its cloud and says what for.
-func openConnection(ctx context.Context, s Setup, h Header) (*net.TCPConn, error) {
-	c, err := dial(ctx, s.Address, s.Congestion)
+// openConnection connects an edge to its cloud, from a port or, with 0, from any, and says what for.
+func openConnection(ctx context.Context, s Setup, h Header, port uint16) (*net.TCPConn, error) {
+	c, err := dial(ctx, s.Address, s.Congestion, port)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,11 @@ func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
 	}
 	header.Kind = VerifyMessage
 
-	c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream})
+	port := t.Port
+	if port != 0 {
+		port++ // the first is still that of the frames' connection, which may linger
+	}
+	c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream}, port)
 	if err != nil {
 		return v, err
 	}
