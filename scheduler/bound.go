@@ -16,10 +16,11 @@ import (
 //
 // For every y this is at least the optimum: a schedule that keeps the constraints pays Σ_r y_r·(use of r) ≤ Σ_r y_r. So
 // every iterate is a valid bound, however far the search for the best prices went. Cuts with which a task would not even fit
-// alone take no part. Prices are improved along the subgradient with Polyak's step towards a level (USSR Comput. Math. 9, 1969), each
-// iteration at the cost of the instance's non-zero shares. The smallest D(y) is the optimum of the linear relaxation,
-// and what is found is above it by the tolerance of the search, some tenths of a percent; a number of tasks being whole,
-// it is rounded down.
+// alone take no part. Prices are improved by exponentiated subgradient steps that become shorter (Kivinen and Warmuth, Information and
+// Computation 132, 1997): a price is multiplied by more than 1 where too much of its resource is asked, and by less where not all
+// is. That suits prices which differ by orders of magnitude, as those of many edges do. Each step costs a look at every non-zero share
+// of the instance. The smallest D(y) is the optimum of the linear relaxation; what is found is above it by the tolerance of
+// the search, up to some tenths of a percent. A number of tasks being whole, it is rounded down.
 //
 // Errors are those of [Instance.Validate] and of the context.
 func Bound(ctx context.Context, inst Instance, first int) (int, error) {
@@ -91,16 +92,13 @@ func (d *dual) add(j, first int, fits func(k int) bool) {
 
 const (
 	// dualWork bounds the search by the places it visits, and so does not depend on the machine.
-	dualWork            = 60_000_000
-	leastDual, mostDual = 60, 1500
-	// A step aims at a bound that is lower by the part ambition, which becomes less each time it was not reached for
-	// some iterations, until it is too small to matter.
-	patience                  = 12
-	ambition, humbler, bolder = 0.3, 0.9, 1.5
-	leastAmbition             = 2e-5
+	dualWork            = 120_000_000
+	leastDual, mostDual = 40, 600
+	// A step multiplies a price by up to e to the power of firstStep, at last of lastStep.
+	firstStep, lastStep = 1, 0.001
 )
 
-// solve improves the prices until the steps are too short to matter or the work is done.
+// solve improves the prices, with as many steps as its work allows.
 func (d *dual) solve(ctx context.Context) error {
 	inst := d.inst
 	edges, trunks := len(inst.Edges), len(inst.Trunks)
@@ -108,40 +106,23 @@ func (d *dual) solve(ctx context.Context) error {
 	for _, j := range d.tasks {
 		places += len(inst.Tasks[j].At)
 	}
-	y := newPrices(edges, trunks)
-	start := float64(len(d.tasks)) / float64(2*edges) / 2
-	for i := range edges {
-		y.uplink[i], y.compute[i] = start, start
+	y, best, slack := newPrices(edges, trunks), newPrices(edges, trunks), newPrices(edges, trunks)
+	for _, part := range y.all() {
+		for i := range part {
+			part[i] = float64(len(d.tasks)) / float64(4*edges)
+		}
 	}
-	best, slack := newPrices(edges, trunks), newPrices(edges, trunks)
 	rounds := min(max(dualWork/places, leastDual), mostDual)
-	aim, stalled := ambition, 0
-	for range rounds {
+	shorter := math.Pow(lastStep/firstStep, 1/float64(rounds-1))
+	for n, step := 0, float64(firstStep); n < rounds; n, step = n+1, step*shorter {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		value := d.evaluate(y, slack)
-		stalled++
-		if value < d.bound {
-			switch progress := 1 - value/d.bound; {
-			case progress > aim/2:
-				aim, stalled = min(aim*bolder, ambition), 0
-			case progress > aim/20:
-				stalled = 0
-			}
+		if value := d.evaluate(y, slack); value < d.bound {
 			d.bound = value
 			best.copy(y)
 		}
-		if stalled > patience {
-			aim, stalled = aim*humbler, 0
-			y.copy(best)
-			value = d.evaluate(y, slack)
-		}
-		norm := slack.square()
-		if norm == 0 || aim < leastAmbition {
-			break
-		}
-		y.descend(slack, (value-(1-aim)*d.bound)/norm)
+		y.descend(slack, step)
 	}
 	d.uplink, d.compute, d.trunk = best.uplink, best.compute, best.trunk
 	// Without prices everything is deployed.
@@ -166,21 +147,12 @@ func (p prices) copy(from prices) {
 	}
 }
 
-func (p prices) square() float64 {
-	sum := 0.0
-	for _, part := range p.all() {
-		for _, v := range part {
-			sum += v * v
-		}
-	}
-	return sum
-}
-
-// descend takes length·slack off, and keeps prices from becoming negative.
-func (p prices) descend(slack prices, length float64) {
+// descend multiplies the price of each resource by e to the power of step times what of it is asked too much, in parts of all
+// of it and at most 1.
+func (p prices) descend(slack prices, step float64) {
 	for n, part := range p.all() {
 		for i, s := range slack.all()[n] {
-			part[i] = max(0, part[i]-length*s)
+			part[i] *= math.Exp(-step * max(s, -1))
 		}
 	}
 }

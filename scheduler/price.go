@@ -8,9 +8,11 @@ import (
 )
 
 // price deploys tasks at the prices of the Lagrangian dual (see [Bound]): the task that is cheapest with its cheapest
-// cut comes first, and each takes its cheapest cut that fits. Then a local search takes a few tasks out, lets others change to the
+// cut comes first, and each takes its cheapest cut that fits. It does so a few times, balancing the use of resources more or less (see
+// [dual.deploy]), and goes on with the best. Then a local search takes a few tasks out, lets others change to the
 // cut that leaves the smallest bottleneck, fills what has become free, and keeps the result unless it is worse. Greedy at
-// dual prices is the usual primal heuristic beside a Lagrangian relaxation (Fisher, Management Science 27, 1981). The search
+// dual prices is the usual primal heuristic beside a Lagrangian relaxation (Fisher, Management Science 27, 1981); making what fills up
+// dearer is the exponential price of online routing (Aspnes et al., Journal of the ACM 44, 1997). The search
 // draws from a generator of fixed seed and is bounded by the places it looks at, not by time.
 type price struct{}
 
@@ -25,7 +27,15 @@ func (p price) Plan(ctx context.Context, inst Instance) (Schedule, error) {
 		return Schedule{}, err
 	}
 	s := NewState(inst)
-	d.deploy(s)
+	for _, balance := range balances {
+		other := NewState(inst)
+		if d.deploy(other, balance); other.Count() > s.Count() {
+			s = other
+		}
+		if err := ctx.Err(); err != nil {
+			return Schedule{}, err
+		}
+	}
 	search := newSearch(s)
 	if err := search.run(ctx, d.whole()); err != nil {
 		return Schedule{}, err
@@ -33,42 +43,116 @@ func (p price) Plan(ctx context.Context, inst Instance) (Schedule, error) {
 	return s.Schedule(p.Name()), nil
 }
 
-// deploy gives every task, the cheapest first, its cheapest cut that fits.
-func (d *dual) deploy(s *State) {
-	bit, op := d.perUnit(prices{d.uplink, d.compute, d.trunk})
+// balances are what deploy is tried with. More than 1 was never better.
+var balances = []float64{0, 0.25, 1}
+
+// deploy gives every task, the cheapest first, its cheapest cut that fits. What is scarce where much of it is used already gets dearer
+// on the way: the price of a resource of which the part u is used is multiplied by e to the power of balance·u. Without that, all
+// tasks of a network would change their cut at once where two cuts cost nearly the same, as at the best prices they often do.
+func (d *dual) deploy(s *State, balance float64) {
+	pay := d.newTariff(balance)
 	cheapest := make([]float64, len(d.tasks))
-	var b, o []float64
 	for n, j := range d.tasks {
-		t := &d.inst.Tasks[j]
-		b, o = d.weigh(t, bit, op, b, o)
-		cheapest[n] = math.Inf(1)
-		for _, k := range d.cuts[n] {
-			cheapest[n] = min(cheapest[n], t.weighted(int(k), b, o))
-		}
+		cheapest[n] = slices.Min(pay.costs(j, d.cuts[n]))
 	}
 	for _, n := range ascending(cheapest) {
 		j := d.tasks[n]
-		if k, ok := d.cheapest(s, n, bit, op); ok {
+		if k, _, ok := pay.cheapest(s, j, d.cuts[n]); ok {
 			s.Deploy(j, k)
+			pay.update(s, j)
 		}
 	}
 }
 
-// cheapest is the cut of tasks[n] that costs least among those that fit.
-func (d *dual) cheapest(s *State, n int, bit, op []float64) (int, bool) {
-	j := d.tasks[n]
-	t := &d.inst.Tasks[j]
-	b, o := d.weigh(t, bit, op, nil, nil)
-	costs := make([]float64, len(d.cuts[n]))
-	for i, k := range d.cuts[n] {
-		costs[i] = t.weighted(int(k), b, o)
-	}
-	for _, i := range ascending(costs) {
-		if k := int(d.cuts[n][i]); s.Fits(j, k) {
-			return k, true
+// tariff is what a bit/s of each uplink and trunk and a FLOP/s of each edge costs in a state.
+type tariff struct {
+	inst              Instance
+	balance           float64
+	bit, op, trunk    []float64 // now
+	bit0, op0, trunk0 []float64 // where nothing is used
+	b, o, cost        []float64
+}
+
+func (d *dual) newTariff(balance float64) *tariff {
+	inst := d.inst
+	y := prices{d.uplink, d.compute, d.trunk}
+	mean, count := 0.0, 0
+	for _, part := range y.all() {
+		for _, v := range part {
+			mean += v
+			count++
 		}
 	}
-	return 0, false
+	least := 1e-3 * mean / float64(count)
+	if balance == 0 {
+		least = 0
+	}
+	p := &tariff{inst: inst, balance: balance, bit: make([]float64, len(inst.Edges)), op: make([]float64, len(inst.Edges)), trunk: make([]float64, len(inst.Trunks))}
+	for i, e := range inst.Edges {
+		p.bit[i] = (y.uplink[i] + least) / (d.scale * inst.Threshold * float64(e.Uplink))
+		p.op[i] = (y.compute[i] + least) / (d.scale * float64(e.Compute))
+	}
+	for n, t := range inst.Trunks {
+		p.trunk[n] = (y.trunk[n] + least) / (d.scale * inst.Threshold * float64(t.Rate))
+	}
+	p.bit0, p.op0, p.trunk0 = slices.Clone(p.bit), slices.Clone(p.op), slices.Clone(p.trunk)
+	return p
+}
+
+// update has task j, which was deployed, make what it uses dearer.
+func (p *tariff) update(s *State, j int) {
+	if p.balance == 0 {
+		return
+	}
+	for _, at := range s.inst.Tasks[j].At {
+		i := at.Edge
+		p.bit[i] = p.bit0[i] * math.Exp(p.balance*s.used.uplink[i]*s.perBit[i])
+		p.op[i] = p.op0[i] * math.Exp(p.balance*s.used.compute[i]*s.perOp[i])
+		for n := s.inst.Edges[i].Trunk; n >= 0; n = s.inst.Trunks[n].Next {
+			p.trunk[n] = p.trunk0[n] * math.Exp(p.balance*s.used.trunk[n]*s.perTrunkBit[n])
+		}
+	}
+}
+
+// costs is what each of the cuts of task j costs; the next call uses the same memory.
+func (p *tariff) costs(j int, cuts []int32) []float64 {
+	t := &p.inst.Tasks[j]
+	p.b = append(p.b[:0], make([]float64, len(t.Costs))...)
+	p.o = append(p.o[:0], make([]float64, len(t.Costs))...)
+	for _, at := range t.At {
+		bit := p.bit[at.Edge]
+		for n := p.inst.Edges[at.Edge].Trunk; n >= 0; n = p.inst.Trunks[n].Next {
+			bit += p.trunk[n]
+		}
+		p.b[at.Cost] += at.Input * bit
+		p.o[at.Cost] += at.Input * p.op[at.Edge]
+	}
+	p.cost = p.cost[:0]
+	for _, k := range cuts {
+		p.cost = append(p.cost, t.weighted(int(k), p.b, p.o))
+	}
+	return p.cost
+}
+
+// cheapest is the cut of task j, one of cuts, that costs least among those that fit, and its cost.
+func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, cost float64, ok bool) {
+	costs := p.costs(j, cuts)
+	for range costs {
+		i := 0
+		for m, c := range costs {
+			if c < costs[i] {
+				i = m
+			}
+		}
+		if math.IsInf(costs[i], 1) {
+			break
+		}
+		if k := int(cuts[i]); s.Fits(j, k) {
+			return k, costs[i], true
+		}
+		costs[i] = math.Inf(1)
+	}
+	return 0, 0, false
 }
 
 const (
@@ -197,11 +281,4 @@ func (x *search) move(from, to *[]int, j int) {
 	*from = (*from)[:len(*from)-1]
 	x.at[j] = len(*to)
 	*to = append(*to, j)
-}
-
-// cost is what cut k of tasks[n] costs.
-func (d *dual) cost(n, k int, bit, op []float64) float64 {
-	t := &d.inst.Tasks[d.tasks[n]]
-	b, o := d.weigh(t, bit, op, nil, nil)
-	return t.weighted(k, b, o)
 }

@@ -12,7 +12,7 @@ type onlinePrice struct{}
 func (onlinePrice) Name() string { return "online-price" }
 
 func (onlinePrice) Start(inst Instance) Admission {
-	return &priceAdmission{next: max(1, len(inst.Tasks)/10), expected: len(inst.Tasks), newcomer: newDualOf(inst, nil, 1, 1)}
+	return &priceAdmission{next: max(1, len(inst.Tasks)/10), expected: len(inst.Tasks)}
 }
 
 // caution is the part of the capacities that prices are made for.
@@ -22,8 +22,8 @@ type priceAdmission struct {
 	seen     []int
 	expected int
 	next     int // how many must have come for the next prices
-	bit, op  []float64
-	newcomer *dual // of one task, the one that arrives
+	pay      *tariff
+	cuts     []int32 // memory for those of the one that arrives
 }
 
 func (a *priceAdmission) Arrive(s *State, j int) {
@@ -32,22 +32,23 @@ func (a *priceAdmission) Arrive(s *State, j int) {
 		d := newDualOf(s.inst, a.seen, 1, caution*min(1, float64(len(a.seen))/float64(a.expected)))
 		// Solving ends early with its context only, and this one does not end.
 		if err := d.solve(context.Background()); err == nil {
-			a.bit, a.op = d.perUnit(prices{d.uplink, d.compute, d.trunk})
+			a.pay = d.newTariff(0)
 		}
 		a.next *= 2
 	}
 	a.seen = append(a.seen, j)
-	if a.bit == nil {
+	if a.pay == nil {
 		const allowance = 0.003 // of every resource, for the first to come
 		if k, ok := s.Best(j, 1, s.inst.Tasks[j].Cuts()); ok && s.Bottleneck(j, k) <= part+allowance {
 			s.Deploy(j, k)
 		}
 		return
 	}
-	d := a.newcomer
-	d.tasks, d.cuts = d.tasks[:0], d.cuts[:0]
-	d.add(j, 1, func(int) bool { return true })
-	if k, ok := d.cheapest(s, 0, a.bit, a.op); ok && d.cost(0, k, a.bit, a.op) <= 1 {
+	a.cuts = a.cuts[:0]
+	for k := range s.inst.Tasks[j].Cuts() {
+		a.cuts = append(a.cuts, int32(k+1))
+	}
+	if k, cost, ok := a.pay.cheapest(s, j, a.cuts); ok && cost <= 1 {
 		s.Deploy(j, k)
 	}
 }
