@@ -51,7 +51,7 @@ func drawn(edges, tasks int, jammed bool) (Input, []Sample) {
 	for j := range tasks {
 		task, edge := fmt.Sprintf("cam-%d", j+1), in.Edges[j%edges].Edge
 		in.Rule.Deadlines[task] = 200 * ms
-		in.Tasks = append(in.Tasks, TaskRecord{task, edge, 1 + j%5, (40 + units.Virtual(j%7)*10) * ms})
+		in.Tasks = append(in.Tasks, TaskRecord{Task: task, Edge: edge, Cut: 1 + j%5, Predicted: (40 + units.Virtual(j%7)*10) * ms})
 		phase := 0.5 * r.Float64()
 		for n := range 22 {
 			captured := phase + 0.5*float64(n-2)

@@ -45,6 +45,14 @@ type TaskRecord struct {
 	Cut        int
 	// Predicted is the transfer latency to expect; 0 when nothing was predicted.
 	Predicted units.Virtual
+	// During are the intervals in which it was deployed; empty is always. Frames captured outside them are not judged.
+	During []scheduler.Interval
+}
+
+// counts tells whether a frame captured at so many seconds is one of the task's deployed time.
+func (t TaskRecord) counts(captured float64) bool {
+	at := units.Virtual(math.Round(captured * 1e9))
+	return len(t.During) == 0 || slices.ContainsFunc(t.During, func(i scheduler.Interval) bool { return i.Contains(at) })
 }
 
 // Summarise computes the summary. It reads every frame's times, not its status, and changes nothing of
@@ -69,11 +77,11 @@ func Summarise(in Input) Summary {
 
 	tallies := make(map[place]*tally, len(in.Tasks))
 	for _, t := range in.Tasks {
-		tallies[place{t.Task, t.Edge}] = &tally{}
+		tallies[place{t.Task, t.Edge}] = &tally{task: t}
 	}
 	for i := range in.Frames {
 		f := &in.Frames[i]
-		if t := tallies[place{f.Task, f.Edge}]; t != nil {
+		if t := tallies[place{f.Task, f.Edge}]; t != nil && t.task.counts(f.Captured) {
 			t.count(f, in.Rule)
 		}
 	}
@@ -82,7 +90,7 @@ func Summarise(in Input) Summary {
 	for _, t := range in.Tasks {
 		n := tallies[place{t.Task, t.Edge}]
 		all.merge(n)
-		s.Tasks = append(s.Tasks, n.summary(t, in.Rule))
+		s.Tasks = append(s.Tasks, n.summary(in.Rule))
 	}
 	s.QoS = all.qos(in.Rule)
 	s.Verdict, s.Reason = judge(in, s)
@@ -94,6 +102,7 @@ type place struct{ task, edge string }
 
 // tally counts the frames of the window.
 type tally struct {
+	task               TaskRecord
 	onTime, late, lost int
 	transfer, endToEnd []float64
 }
@@ -132,7 +141,8 @@ func (t *tally) counts() Counts {
 	return c
 }
 
-func (t *tally) summary(task TaskRecord, rule Rule) TaskSummary {
+func (t *tally) summary(rule Rule) TaskSummary {
+	task := t.task
 	s := TaskSummary{
 		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(),
 		Counts:   t.counts(),

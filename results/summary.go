@@ -76,13 +76,18 @@ type Counts struct {
 	OnTimeHigh Figure `json:"on_time_high"`
 }
 
-// Schedule is what was tried: how many of the workload's tasks were deployed, and an upper bound of how
-// many any schedule could deploy, absent where it was not computed.
+// Schedule is what was tried: how many of the workload's tasks were deployed, if only for a while, and an upper bound of how
+// many any schedule could deploy, absent where it was not computed. Where an online algorithm decided, Rejected tasks were not
+// admitted when they came, and Evicted ones had to go before their time.
 type Schedule struct {
 	Algorithm string `json:"algorithm"`
 	Tasks     int    `json:"tasks"`
 	Deployed  int    `json:"deployed"`
 	Bound     Figure `json:"bound"`
+	// AtEnd is how many of them still ran at the end of the window.
+	AtEnd    int `json:"deployed_at_end,omitempty"`
+	Rejected int `json:"rejected,omitempty"`
+	Evicted  int `json:"evicted,omitempty"`
 }
 
 // Distribution is the quantiles of a latency over the frames that arrived, lost ones left out. A

@@ -82,6 +82,9 @@ func scheduleText(s Schedule) string {
 	if s.Bound.Known() {
 		text += " · upper bound " + number(s.Bound)
 	}
+	if s.Rejected > 0 || s.Evicted > 0 {
+		text += fmt.Sprintf(" · %d rejected · %d evicted · %d at the end", s.Rejected, s.Evicted, s.AtEnd)
+	}
 	return text
 }
 

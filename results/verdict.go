@@ -28,6 +28,9 @@ func judge(in Input, s Summary) (verdict, reason string) {
 	if err := in.Rule.Validate(); err != nil {
 		return Invalid, err.Error()
 	}
+	if len(s.Tasks) == 0 && s.Schedule.Deployed > 0 {
+		return Invalid, fmt.Sprintf("no frame was due in the window while one of the %s was deployed", counted(s.Schedule.Deployed, "task"))
+	}
 	if len(s.Tasks) == 0 {
 		return Invalid, fmt.Sprintf("none of the %s was deployed, so there was nothing to measure", counted(s.Schedule.Tasks, "task"))
 	}

@@ -23,7 +23,7 @@ func judged(t *testing.T, o outcome, change func(*Input)) Summary {
 	in := Input{
 		Rule:     Rule{On: Transfer, Quantile: 0.99, Window: 10000 * ms, Deadlines: map[string]units.Virtual{"cam": 200 * ms}},
 		Schedule: Schedule{Algorithm: "layer", Tasks: 1, Deployed: 1, Bound: Absent()},
-		Tasks:    []TaskRecord{{"cam", "gw-b", 1, 80 * ms}},
+		Tasks:    []TaskRecord{{Task: "cam", Edge: "gw-b", Cut: 1, Predicted: 80 * ms}},
 		Edges:    []EdgeSummary{{Edge: "gw-b", Uplink: UplinkSummary{Rate: 10e6}}},
 		Fidelity: fidelity.Report{Verdict: fidelity.Valid, Checks: []fidelity.Check{{Name: "link_rate", Subject: "gw-b.uplink", Value: 1, Limit: 0.05, OK: true}}},
 	}
@@ -92,7 +92,8 @@ func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 		"no checks":                           {outcome{500, 0, 0}, func(in *Input) { in.Fidelity = fidelity.Report{} }, Invalid, []string{"no fidelity check"}},
 		"late but unfaithful is not violated": {outcome{0, 9, 0}, func(in *Input) { in.Fidelity.Verdict = fidelity.Invalid }, Invalid, nil},
 		"no frames":                           {outcome{}, nil, Invalid, []string{"no frame was captured in the window of cam at gw-b"}},
-		"nothing deployed":                    {outcome{}, func(in *Input) { in.Tasks = nil }, Invalid, []string{"none of the 1 task was deployed"}},
+		"nothing deployed":                    {outcome{}, func(in *Input) { in.Tasks, in.Schedule.Deployed = nil, 0 }, Invalid, []string{"none of the 1 task was deployed"}},
+		"deployed too shortly":                {outcome{}, func(in *Input) { in.Tasks = nil }, Invalid, []string{"no frame was due in the window while one of the 1 task was deployed"}},
 		"rule out of range":                   {outcome{9, 0, 0}, func(in *Input) { in.Rule.Quantile = 1.5 }, Invalid, []string{"qos.quantile 1.5"}},
 	} {
 		s := judged(t, c.frames, c.change)

@@ -11,7 +11,7 @@ import (
 // assignments in another order differ by rounding.
 const Tolerance = 1e-9
 
-// The resources a [Violation] names. The first three are sums over all tasks; the others concern one task.
+// The resources a [Violation] names. The first three are sums over all tasks that run at the same time; the others concern one task.
 const (
 	Uplink  = "uplink"
 	OnTrunk = "trunk"
@@ -29,10 +29,12 @@ const (
 // then edges, then trunks. The schedule holds when the result is empty. Constraints, from section
 // "The Problem of Scheduling IoT Deep Learning Network Layers" of the paper: on every edge the
 // assignments are at most V·b_i, likewise on every trunk on the way; the operations are at most c_i; and no
-// assignment is below the demand of its cut. The instance must be valid; tasks are matched by position.
+// assignment is below the demand of its cut. They are checked at every moment: tasks whose lives or intervals do not overlap may use
+// the same room one after the other. The instance must be valid; tasks are matched by position.
 func Check(inst Instance, sched Schedule) []Violation {
 	var out []Violation
-	use := newLoad(inst)
+	use := newPeaks(inst)
+	var places []placed
 	for j, t := range inst.Tasks {
 		if j >= len(sched.Tasks) || sched.Tasks[j].Task != t.Name {
 			out = append(out, Violation{Task: t.Name, Subject: t.Name, Resource: Order})
@@ -46,6 +48,7 @@ func Check(inst Instance, sched Schedule) []Violation {
 			out = append(out, Violation{Task: t.Name, Subject: t.Name, Resource: Cut, Asked: float64(a.Cut), Allowed: float64(t.Cuts())})
 			continue
 		}
+		places = places[:0]
 		for n, p := range t.At {
 			var assigned units.Rate // an assignment left out is none
 			if n < len(a.Rates) {
@@ -58,18 +61,28 @@ func Check(inst Instance, sched Schedule) []Violation {
 				out = append(out, Violation{Task: t.Name, Subject: inst.Edges[p.Edge].Name, Resource: Latency,
 					Asked: float64(d.Rate), Allowed: float64(assigned)})
 			}
-			use.add(int(p.Edge), Demand{Rate: assigned, Compute: d.Compute})
+			places = append(places, placed{int(p.Edge), Demand{Rate: assigned, Compute: d.Compute}})
 		}
+		use.add(a.intervals(t), places)
 	}
 	for j := len(inst.Tasks); j < len(sched.Tasks); j++ {
 		out = append(out, Violation{Task: sched.Tasks[j].Task, Subject: sched.Tasks[j].Task, Resource: Order})
 	}
+	most := use.find()
 	for i, e := range inst.Edges {
-		out = exceeds(out, e.Name, Uplink, use.uplink[i], inst.Threshold*float64(e.Uplink))
-		out = exceeds(out, e.Name, Compute, use.compute[i], float64(e.Compute))
+		out = exceedsAt(out, e.Name, Uplink, most.uplink[i], inst.Threshold*float64(e.Uplink))
+		out = exceedsAt(out, e.Name, Compute, most.compute[i], float64(e.Compute))
 	}
 	for n, t := range inst.Trunks {
-		out = exceeds(out, t.Name, OnTrunk, use.trunk[n], inst.Threshold*float64(t.Rate))
+		out = exceedsAt(out, t.Name, OnTrunk, most.trunk[n], inst.Threshold*float64(t.Rate))
+	}
+	return out
+}
+
+func exceedsAt(out []Violation, subject, resource string, asked peak, allowed float64) []Violation {
+	n := len(out)
+	if out = exceeds(out, subject, resource, asked.most, allowed); len(out) > n {
+		out[n].At = asked.at
 	}
 	return out
 }
@@ -84,6 +97,13 @@ func exceeds(out []Violation, subject, resource string, asked, allowed float64) 
 // String says what is broken and by how much, for example
 // "gw-b: uplink: 12 Mb/s assigned, 10 Mb/s allowed".
 func (v Violation) String() string {
+	if v.At > 0 {
+		return fmt.Sprintf("%s (at %v)", v.text(), v.At)
+	}
+	return v.text()
+}
+
+func (v Violation) text() string {
 	switch v.Resource {
 	case Uplink, OnTrunk:
 		return fmt.Sprintf("%s: %s: %s assigned, %s allowed", v.Subject, v.Resource, bits(v.Asked), bits(v.Allowed))

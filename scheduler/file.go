@@ -25,6 +25,13 @@ type assignmentFile struct {
 	Deployed bool       `json:"deployed"`
 	Cut      int        `json:"k"`
 	Rates    []fileRate `json:"rates,omitempty"`
+	During   []fileSpan `json:"during,omitempty"`
+}
+
+// fileSpan is an interval in seconds; without its end it lasts as long as the task.
+type fileSpan struct {
+	From float64 `json:"from_s"`
+	To   float64 `json:"to_s,omitempty"`
 }
 
 type fileRate float64
@@ -41,13 +48,17 @@ func (r *fileRate) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the assignment as schedule.json has it: {"task", "deployed", "k", "rates"}.
+// MarshalJSON writes the assignment as schedule.json has it: {"task", "deployed", "k", "rates"}, and
+// "during" where it runs in a part of its life.
 func (a Assignment) MarshalJSON() ([]byte, error) { return json.Marshal(a.file()) }
 
 func (a Assignment) file() assignmentFile {
 	f := assignmentFile{Task: a.Task, Deployed: a.Deployed, Cut: a.Cut}
 	for _, r := range a.Rates {
 		f.Rates = append(f.Rates, fileRate(r))
+	}
+	for _, i := range a.During {
+		f.During = append(f.During, fileSpan{i.From.Seconds(), i.To.Seconds()})
 	}
 	return f
 }
@@ -64,8 +75,8 @@ func WriteSchedule(w io.Writer, sched Schedule) error {
 
 // ReadSchedule reads a schedule for the instance. Its tasks may come in any order, are matched by name and are returned
 // in the instance's order; every task of the instance must be there, undeployed ones without rates. Unknown keys and
-// tasks, a task twice, a cut the network does not have, too few or too many rates and rates that are negative or
-// infinite are errors that wrap [ErrSchedule]. Whether the schedule fits is for [Check] to say.
+// tasks, a task twice, a cut the network does not have, too few or too many rates, rates that are negative or
+// infinite and intervals that are empty or out of order are errors that wrap [ErrSchedule]. Whether the schedule fits is for [Check] to say.
 func ReadSchedule(r io.Reader, inst Instance) (Schedule, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
@@ -120,8 +131,8 @@ func (file scheduleFile) match(inst Instance) (Schedule, error) {
 func (a assignmentFile) resolve(t Task) (Assignment, error) {
 	out := Assignment{Task: a.Task, Deployed: a.Deployed, Cut: a.Cut}
 	if !a.Deployed {
-		if len(a.Rates) > 0 {
-			return Assignment{}, fmt.Errorf("%w: task %q is not deployed but has rates", ErrSchedule, a.Task)
+		if len(a.Rates) > 0 || len(a.During) > 0 {
+			return Assignment{}, fmt.Errorf("%w: task %q is not deployed but has rates or intervals", ErrSchedule, a.Task)
 		}
 		return Assignment{Task: a.Task}, nil
 	}
@@ -137,6 +148,12 @@ func (a assignmentFile) resolve(t Task) (Assignment, error) {
 		}
 		out.Rates = append(out.Rates, units.Rate(r))
 	}
+	for _, s := range a.During {
+		out.During = append(out.During, Interval{virtual(s.From), virtual(s.To)})
+	}
+	if err := checkIntervals(out.During); err != nil {
+		return Assignment{}, fmt.Errorf("%w: task %q: %w", ErrSchedule, a.Task, err)
+	}
 	return out, nil
 }
 
@@ -147,11 +164,12 @@ type violationFile struct {
 	Resource string   `json:"resource"`
 	Asked    *float64 `json:"asked"`
 	Allowed  *float64 `json:"allowed"`
+	At       float64  `json:"at_s,omitempty"`
 }
 
 // MarshalJSON writes the violation; an infinite figure ("no rate is enough") is null.
 func (v Violation) MarshalJSON() ([]byte, error) {
-	return json.Marshal(violationFile{v.Task, v.Subject, v.Resource, finite(v.Asked), finite(v.Allowed)})
+	return json.Marshal(violationFile{v.Task, v.Subject, v.Resource, finite(v.Asked), finite(v.Allowed), v.At.Seconds()})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; null is +Inf.
@@ -160,7 +178,7 @@ func (v *Violation) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return err
 	}
-	*v = Violation{f.Task, f.Subject, f.Resource, orInf(f.Asked), orInf(f.Allowed)}
+	*v = Violation{f.Task, f.Subject, f.Resource, orInf(f.Asked), orInf(f.Allowed), virtual(f.At)}
 	return nil
 }
 

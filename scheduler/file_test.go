@@ -40,7 +40,7 @@ func TestReadScheduleMatchesTasksByName(t *testing.T) {
 	got, err := ReadSchedule(strings.NewReader(`{"algorithm": "mine", "tasks": [
 		{"task": "door", "deployed": true, "k": 2, "rates": ["5Mbps"]},
 		{"task": "cam", "deployed": false, "k": 0}]}`), inst)
-	want := Schedule{"mine", []Assignment{{Task: "cam"}, {"door", true, 2, schedule(2, 5e6).Tasks[0].Rates}}}
+	want := Schedule{"mine", []Assignment{{Task: "cam"}, {"door", true, 2, schedule(2, 5e6).Tasks[0].Rates, nil}}}
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, d)
 	}

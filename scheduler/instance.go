@@ -80,6 +80,10 @@ func (inst Instance) validateTasks() error {
 		if err := t.validateCosts(); err != nil {
 			return err
 		}
+		if t.Start < 0 || t.Stop < 0 || t.Stop != 0 && t.Stop <= t.Start {
+			return fmt.Errorf("%w: task %s: its life from %v to %v is none (it starts at 0 or later and stops after that; stop 0 is the end)",
+				ErrInstance, t.Name, t.Start, t.Stop)
+		}
 		for _, p := range t.At {
 			if p.Edge < 0 || int(p.Edge) >= len(inst.Edges) {
 				return fmt.Errorf("%w: task %s: edge index %d points to none of the %d edges", ErrInstance, t.Name, p.Edge, len(inst.Edges))

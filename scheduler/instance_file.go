@@ -11,7 +11,7 @@ import (
 )
 
 // instanceFile is the text form of an instance, for schedulers made elsewhere. All figures are plain numbers: bit/s, FLOP/s,
-// bytes a second.
+// bytes a second, seconds.
 type instanceFile struct {
 	Threshold float64     `json:"threshold"`
 	Edges     []edgeFile  `json:"edges"`
@@ -36,6 +36,9 @@ type taskFile struct {
 	Name  string         `json:"name"`
 	Costs [][]demandFile `json:"costs"`
 	At    []placeFile    `json:"at"`
+	// Start and Stop are seconds; 0 is the beginning and the end.
+	Start float64 `json:"start_s,omitempty"`
+	Stop  float64 `json:"stop_s,omitempty"`
 }
 
 // demandFile has null for a rate that would have to be infinite.
@@ -60,7 +63,7 @@ func WriteInstance(w io.Writer, inst Instance) error {
 		file.Trunks = append(file.Trunks, trunkFile{t.Name, float64(t.Rate), t.Next})
 	}
 	for _, t := range inst.Tasks {
-		task := taskFile{Name: t.Name}
+		task := taskFile{Name: t.Name, Start: t.Start.Seconds(), Stop: t.Stop.Seconds()}
 		for _, table := range t.Costs {
 			demands := make([]demandFile, len(table))
 			for k, d := range table {
@@ -99,7 +102,7 @@ func ReadInstance(r io.Reader) (Instance, error) {
 		inst.Trunks = append(inst.Trunks, Trunk{t.Name, units.Rate(t.Rate), t.Next})
 	}
 	for _, t := range file.Tasks {
-		task := Task{Name: t.Name}
+		task := Task{Name: t.Name, Start: virtual(t.Start), Stop: virtual(t.Stop)}
 		for _, demands := range t.Costs {
 			table := make([]Demand, len(demands))
 			for k, d := range demands {

@@ -92,7 +92,7 @@ func (s *State) judge(j int) error {
 		}
 		for _, p := range t.At {
 			if d := t.Demand(p, k); math.IsInf(float64(d.Rate), 1) {
-				broken = append(broken, Violation{t.Name, s.inst.Edges[p.Edge].Name, Latency, float64(d.Rate), 0})
+				broken = append(broken, Violation{Task: t.Name, Subject: s.inst.Edges[p.Edge].Name, Resource: Latency, Asked: float64(d.Rate)})
 			}
 		}
 		broken = append(broken, s.overloaded(m.task)...)
@@ -117,15 +117,15 @@ func Arrivals(inst Instance) []Event {
 	return events
 }
 
-// inOrder makes a planner of a rule: what runs when all tasks have arrived, in the instance's order.
-type inOrder struct{ rule Rule }
+// inTime makes a planner of a rule: what it admits as the tasks come and go, see [Admissions].
+type inTime struct{ rule Rule }
 
-func (p inOrder) Name() string { return p.rule.Name() }
+func (p inTime) Name() string { return p.rule.Name() }
 
-func (p inOrder) Plan(ctx context.Context, inst Instance) (Schedule, error) {
-	s, err := Admit(ctx, inst, p.rule, Arrivals(inst), nil)
+func (p inTime) Plan(ctx context.Context, inst Instance) (Schedule, error) {
+	timeline, err := Admissions(ctx, inst, p.rule, Forever)
 	if err != nil {
 		return Schedule{}, err
 	}
-	return s.Schedule(p.Name()), nil
+	return timeline.Schedule(inst), nil
 }

@@ -52,14 +52,14 @@ func Known() []string {
 }
 
 // ByName returns the planner of a name as [Known] lists them: "layer", "fixed:2". An online algorithm is one for which
-// the tasks arrive in the instance's order. Other names give an error that wraps [ErrUnknownPlanner] and
+// the tasks arrive and leave by their Start and Stop, those of one moment in the instance's order. Other names give an error that wraps [ErrUnknownPlanner] and
 // lists the known ones.
 func ByName(name string) (Planner, error) {
 	if i := slices.IndexFunc(planners(), func(p Planner) bool { return p.Name() == name }); i >= 0 {
 		return planners()[i], nil
 	}
 	if rule, ok := RuleByName(name); ok {
-		return inOrder{rule}, nil
+		return inTime{rule}, nil
 	}
 	if number, ok := strings.CutPrefix(name, "fixed:"); ok {
 		k, err := strconv.ParseUint(number, 10, 16)

@@ -35,7 +35,13 @@ type Task struct {
 	// instances small: in the paper's form, 8·r_jk/Q_j and l_jk, a task has one.
 	Costs [][]Demand
 	At    []Place
+	// Start and Stop bound the task's life: it is there in [Start, Stop). Start 0 is the beginning, Stop 0 the end, of everything.
+	// Online rules decide about it at Start; offline planners keep room for every task at all times.
+	Start, Stop units.Virtual
 }
+
+// life is the interval in which the task is there.
+func (t Task) life() Interval { return Interval{t.Start, t.Stop} }
 
 // Place is a task's input at one edge.
 type Place struct {
@@ -92,6 +98,9 @@ type Assignment struct {
 	Cut      int    `json:"k"`
 	// Rates[n] is the bandwidth assigned at the task's n-th place; empty when not deployed.
 	Rates []units.Rate `json:"rates,omitempty"`
+	// During are the intervals in which the task runs, ascending and apart; empty is all of its life. What lies outside its life
+	// counts for nothing.
+	During []Interval `json:"during,omitempty" yaml:"during,omitempty"`
 }
 
 // Violation is one constraint a schedule breaks.
@@ -101,4 +110,6 @@ type Violation struct {
 	Resource string  `json:"resource"` // "uplink", "trunk", "compute", "latency"
 	Asked    float64 `json:"asked"`    // bit/s or FLOP/s
 	Allowed  float64 `json:"allowed"`
+	// At is the first moment at which the most is asked, where tasks come and go.
+	At units.Virtual `json:"at_s,omitempty"`
 }

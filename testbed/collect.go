@@ -58,12 +58,12 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 	}
 	for _, s := range p.Streams {
 		for n, at := range s.Arrivals {
-			key := frameKey{s.Task, s.Edge, uint64(n)}
+			key := frameKey{s.Task, s.Edge, uint64(s.First + n)}
 			edge, recorded := edges[key]
 			if !recorded {
 				r.missing++
 			}
-			r.frames = append(r.frames, join(s, n, at, edge, clouds[key], t))
+			r.frames = append(r.frames, join(s, s.First+n, at, edge, clouds[key], t))
 		}
 	}
 	readings, err := readReadings(filepath.Join(dir, samplesLog))

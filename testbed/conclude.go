@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/internal/atomicfile"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
+	"github.com/splitbed/splitbed/scheduler"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -135,11 +136,17 @@ func (p *Plan) rule() results.Rule {
 }
 
 func (p *Plan) scheduleSummary() results.Schedule {
-	s := results.Schedule{Algorithm: p.Schedule.Algorithm, Tasks: len(p.Schedule.Tasks), Bound: results.Figure(p.Bound)}
+	s := results.Schedule{Algorithm: p.Schedule.Algorithm, Tasks: len(p.Schedule.Tasks), Bound: results.Figure(p.Bound), AtEnd: p.AtEnd}
+	if p.Bound == 0 {
+		s.Bound = results.Absent()
+	}
 	for _, a := range p.Schedule.Tasks {
 		if a.Deployed {
 			s.Deployed++
 		}
+	}
+	if p.Timeline != nil {
+		s.Rejected, s.Evicted = p.Timeline.Count(scheduler.Rejected), p.Timeline.Count(scheduler.Evicted)
 	}
 	return s
 }
@@ -148,8 +155,8 @@ func (p *Plan) scheduleSummary() results.Schedule {
 func (p *Plan) taskRecords() []results.TaskRecord {
 	var all []results.TaskRecord
 	for _, s := range p.Streams {
-		if s.Deployed {
-			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Predicted: s.Predicted})
+		if s.judged(p.Duration) {
+			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Predicted: s.Predicted, During: s.During})
 		}
 	}
 	return all

@@ -31,7 +31,7 @@ type costKey struct {
 
 // task is a task of the instance.
 func (c *costTables) task(task workloads.Task) scheduler.Task {
-	t := scheduler.Task{Name: task.Name, At: make([]scheduler.Place, 0, len(task.At))}
+	t := scheduler.Task{Name: task.Name, At: make([]scheduler.Place, 0, len(task.At)), Start: task.Start, Stop: task.Stop}
 	var keys []costKey // by index into t.Costs
 	for _, source := range task.At {
 		edge := c.system.edges[source.Edge]

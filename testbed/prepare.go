@@ -26,8 +26,13 @@ type Plan struct {
 	Instance   scheduler.Instance    `json:"-"`
 	Schedule   scheduler.Schedule    `json:"-"` // schedule.json
 	Violations []scheduler.Violation `json:"violations,omitempty"`
-	// Bound is how many tasks any schedule can deploy that cuts as early as this one may.
+	// Timeline is what an online algorithm decides, and when; nil for the others.
+	Timeline *scheduler.Timeline `json:"timeline,omitempty"`
+	// Bound is how many tasks any schedule can deploy that cuts as early as this one may; 0 where it is not known because tasks come
+	// and go.
 	Bound int `json:"bound"`
+	// AtEnd is how many tasks run when the window ends.
+	AtEnd int `json:"deployed_at_end"`
 
 	Runtime  string         `json:"runtime"`
 	Dilation units.Dilation `json:"dilation"`
@@ -86,7 +91,7 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 	if err := p.schedule(ctx, s, o); err != nil {
 		return nil, nil, err
 	}
-	p.Streams = s.streams(p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
+	p.Streams = s.streams(p.Instance, p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
 	p.Background = s.flows(p.Duration)
 	if len(p.Streams) == 0 {
 		return nil, nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
@@ -119,7 +124,7 @@ func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
 			return inputError(err)
 		}
 	}
-	if p.Schedule, err = p.Experiment.Scheduler.plan(ctx, p.Instance); err != nil {
+	if p.Schedule, p.Timeline, err = p.Experiment.Scheduler.plan(ctx, p.Instance, p.Duration); err != nil {
 		return inputError(err)
 	}
 	if strings.HasPrefix(p.Experiment.Scheduler.Algorithm, algorithmExec) {
@@ -128,8 +133,11 @@ func (p *Plan) schedule(ctx context.Context, s *system, o Options) (err error) {
 		inlined.Scheduler.Schedule = &p.Schedule
 		p.Experiment = &inlined
 	}
-	if p.Bound, err = scheduler.Bound(ctx, p.Instance, firstCut(p.Schedule)); err != nil {
-		return err
+	p.AtEnd = deployedAt(p.Instance, p.Schedule, p.Duration-1)
+	if !p.Instance.Timed() {
+		if p.Bound, err = scheduler.Bound(ctx, p.Instance, firstCut(p.Schedule)); err != nil {
+			return err
+		}
 	}
 	p.Violations = scheduler.Check(p.Instance, p.Schedule)
 	if len(p.Violations) > 0 && !o.AllowInfeasible {
@@ -155,19 +163,30 @@ func (e *Experiment) withSchedule(path string, inst scheduler.Instance) (*Experi
 	return &inlined, nil
 }
 
-// plan is the schedule the experiment brings, or the one its algorithm makes.
-func (s Scheduler) plan(ctx context.Context, inst scheduler.Instance) (scheduler.Schedule, error) {
+// plan is the schedule the experiment brings, or the one its algorithm makes. An online algorithm decides about the tasks that
+// come before the end of the window, and its decisions are there, too.
+func (s Scheduler) plan(ctx context.Context, inst scheduler.Instance, window units.Virtual) (scheduler.Schedule, *scheduler.Timeline, error) {
 	if s.Schedule != nil {
-		return scheduler.Match(*s.Schedule, inst)
+		schedule, err := scheduler.Match(*s.Schedule, inst)
+		return schedule, nil, err
 	}
 	if command, ok := strings.CutPrefix(s.Algorithm, algorithmExec); ok {
-		return execute(ctx, s.Algorithm, strings.Fields(command), inst)
+		schedule, err := execute(ctx, s.Algorithm, strings.Fields(command), inst)
+		return schedule, nil, err
+	}
+	if rule, ok := scheduler.RuleByName(s.Algorithm); ok {
+		timeline, err := scheduler.Admissions(ctx, inst, rule, window)
+		if err != nil {
+			return scheduler.Schedule{}, nil, err
+		}
+		return timeline.Schedule(inst), &timeline, nil
 	}
 	planner, err := scheduler.ByName(s.Algorithm)
 	if err != nil {
-		return scheduler.Schedule{}, err
+		return scheduler.Schedule{}, nil, err
 	}
-	return planner.Plan(ctx, inst)
+	schedule, err := planner.Plan(ctx, inst)
+	return schedule, nil, err
 }
 
 // InfeasibleError names every constraint a schedule breaks.

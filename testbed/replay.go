@@ -79,6 +79,7 @@ func (t *testbed) wait(ctx context.Context) error {
 	end := t.timeline.Start + p.wallOffset(p.Duration+p.Drain)
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
+	told := 0 // of the timeline's decisions
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,6 +87,10 @@ func (t *testbed) wait(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		now := clock.Now()
+		var err error
+		if told, err = p.tell(t.dir, told, p.Dilation.Virtual(time.Duration(now-t.timeline.Start))-p.Warmup); err != nil {
+			return err
+		}
 		if now >= end || now >= window && t.heard.answered() >= due {
 			return nil
 		}

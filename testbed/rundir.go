@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/splitbed/splitbed/internal/atomicfile"
+	"github.com/splitbed/splitbed/internal/units"
 )
 
 // The files of a run directory.
@@ -54,6 +55,8 @@ type event struct {
 	Event   string    `json:"event"`
 	Subject string    `json:"subject,omitempty"`
 	Detail  string    `json:"detail,omitempty"`
+	// At is the moment of the run, where it was one of the plan's.
+	At *units.Virtual `json:"at,omitempty"`
 }
 
 // newRunDir makes the directory of a run. It must not exist yet, unless it is empty: a run never

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/splitbed/splitbed/internal/atomicfile"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
 )
 
@@ -20,12 +21,12 @@ type ScheduleReport struct {
 	Deployed  int     `json:"deployed"`
 	Seconds   float64 `json:"seconds"` // wall time of planning
 	// Bound is how many tasks any schedule can deploy that cuts as early as this one may (see [scheduler.Bound]), and
-	// Gap the part of them this one leaves out.
+	// Gap the part of them this one leaves out. Both are 0 where tasks come and go, and such a bound is not known.
 	Bound int     `json:"bound"`
 	Gap   float64 `json:"gap"`
 	// Cuts counts the deployed tasks by their cut.
 	Cuts map[int]int `json:"cuts"`
-	// Uplink and Compute are the busiest of their kind.
+	// Uplink and Compute are the busiest of their kind. Uses are the largest at any moment.
 	Uplink  Use `json:"busiest_uplink"`
 	Compute Use `json:"busiest_edge"`
 	// Edges is the use of every edge, in the topology's order, and Trunks that of every trunk.
@@ -33,6 +34,8 @@ type ScheduleReport struct {
 	Trunks []Use     `json:"trunks,omitempty"`
 	// Violations are the constraints it breaks, which only a schedule made elsewhere does.
 	Violations []scheduler.Violation `json:"violations,omitempty"`
+	// Timeline is what an online algorithm decides, and when; Deployed then counts every task that runs for a while.
+	Timeline *scheduler.Timeline `json:"timeline,omitempty"`
 	// Schedule is the schedule itself.
 	Schedule scheduler.Schedule `json:"schedule"`
 }
@@ -108,6 +111,7 @@ func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]
 // concurrent use.
 type Problem struct {
 	inst   scheduler.Instance
+	window units.Virtual
 	bounds map[int]int // by the first cut
 }
 
@@ -117,7 +121,7 @@ func NewProblem(e *Experiment) (*Problem, error) {
 	if err != nil {
 		return nil, inputError(err)
 	}
-	p := &Problem{inst: s.instance(e.Scheduler), bounds: map[int]int{}}
+	p := &Problem{inst: s.instance(e.Scheduler), window: e.Emulation.Duration, bounds: map[int]int{}}
 	return p, inputError(p.inst.Validate())
 }
 
@@ -125,13 +129,16 @@ func NewProblem(e *Experiment) (*Problem, error) {
 // experiment the problem was made of. Errors are *InputError.
 func (p *Problem) Plan(ctx context.Context, s Scheduler) (ScheduleReport, error) {
 	started := time.Now()
-	schedule, err := s.plan(ctx, p.inst)
+	schedule, timeline, err := s.plan(ctx, p.inst, p.window)
 	if err != nil {
 		return ScheduleReport{}, inputError(err)
 	}
 	seconds := time.Since(started).Seconds()
 	report := newScheduleReport(p.inst, schedule)
-	report.Seconds = seconds
+	report.Seconds, report.Timeline = seconds, timeline
+	if p.inst.Timed() {
+		return report, nil
+	}
 	first := firstCut(schedule)
 	if _, ok := p.bounds[first]; !ok {
 		if p.bounds[first], err = scheduler.Bound(ctx, p.inst, first); err != nil {
@@ -159,34 +166,25 @@ func (p *Problem) Curve(ctx context.Context, algorithm string) ([]int, error) {
 
 func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) ScheduleReport {
 	r := ScheduleReport{Algorithm: schedule.Algorithm, Tasks: len(inst.Tasks), Cuts: map[int]int{}, Schedule: schedule}
-	uplinks, compute := make([]float64, len(inst.Edges)), make([]float64, len(inst.Edges))
-	trunks := make([]float64, len(inst.Trunks))
-	for t, a := range schedule.Tasks {
-		if !a.Deployed {
-			continue
-		}
-		r.Deployed++
-		r.Cuts[a.Cut]++
-		for at, place := range inst.Tasks[t].At {
-			e := inst.Edges[place.Edge]
-			uplinks[place.Edge] += float64(a.Rates[at]) / (inst.Threshold * float64(e.Uplink))
-			for n := e.Trunk; n >= 0; n = inst.Trunks[n].Next {
-				trunks[n] += float64(a.Rates[at]) / (inst.Threshold * float64(inst.Trunks[n].Rate))
-			}
-			compute[place.Edge] += float64(inst.Tasks[t].Demand(place, a.Cut).Compute) / float64(e.Compute)
+	for _, a := range schedule.Tasks {
+		if a.Deployed {
+			r.Deployed++
+			r.Cuts[a.Cut]++
 		}
 	}
+	most := scheduler.Peaks(inst, schedule)
 	for n, t := range inst.Trunks {
-		r.Trunks = append(r.Trunks, Use{t.Name, trunks[n]})
+		r.Trunks = append(r.Trunks, Use{t.Name, most.Trunk[n] / (inst.Threshold * float64(t.Rate))})
 	}
 	r.Violations = scheduler.Check(inst, schedule)
 	for i, e := range inst.Edges {
-		r.Edges = append(r.Edges, EdgeUse{e.Name, uplinks[i], compute[i]})
-		if uplinks[i] >= r.Uplink.Use {
-			r.Uplink = Use{e.Name, uplinks[i]}
+		use := EdgeUse{e.Name, most.Uplink[i] / (inst.Threshold * float64(e.Uplink)), most.Compute[i] / float64(e.Compute)}
+		r.Edges = append(r.Edges, use)
+		if use.Uplink >= r.Uplink.Use {
+			r.Uplink = Use{e.Name, use.Uplink}
 		}
-		if compute[i] >= r.Compute.Use {
-			r.Compute = Use{e.Name, compute[i]}
+		if use.Compute >= r.Compute.Use {
+			r.Compute = Use{e.Name, use.Compute}
 		}
 	}
 	return r
@@ -195,8 +193,10 @@ func newScheduleReport(inst scheduler.Instance, schedule scheduler.Schedule) Sch
 // Explanation is why a task of an experiment is not deployed by an algorithm, or with what it is.
 type Explanation struct {
 	Assignment scheduler.Assignment
-	Edges      []string // where the task has input, in the order of the assignment's rates
-	Shortages  []scheduler.Shortage
+	// Decisions are those of an online algorithm about the task; Shortages is empty then.
+	Decisions []scheduler.Decision
+	Edges     []string // where the task has input, in the order of the assignment's rates
+	Shortages []scheduler.Shortage
 }
 
 // ExplainTask explains what the schedule of a report makes of a task. An unknown task is an *InputError.
@@ -210,7 +210,12 @@ func ExplainTask(e *Experiment, report ScheduleReport, task string) (Explanation
 		if t.Name != task {
 			continue
 		}
-		x := Explanation{Assignment: report.Schedule.Tasks[j], Shortages: scheduler.Explain(inst, report.Schedule, j)}
+		x := Explanation{Assignment: report.Schedule.Tasks[j]}
+		if report.Timeline == nil {
+			x.Shortages = scheduler.Explain(inst, report.Schedule, j)
+		} else {
+			x.Decisions = report.Timeline.About(task)
+		}
 		for _, p := range t.At {
 			x.Edges = append(x.Edges, inst.Edges[p.Edge].Name)
 		}

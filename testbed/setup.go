@@ -43,7 +43,7 @@ func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (rep
 		if task.Half, _, err = replay.Halves(store, s.Model, s.Height, s.Width, s.Cut); err != nil {
 			return setup, err
 		}
-		task.Pictures = s.pictures()
+		task.Pictures, task.First = s.pictures(), uint64(s.First)
 		for _, at := range s.Arrivals {
 			task.Captures = append(task.Captures, p.wallOffset(at))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/results"
+	"github.com/splitbed/splitbed/scheduler"
 )
 
 // Simulated is the runtime of a run that only a model has made.
@@ -52,6 +53,9 @@ func Simulate(ctx context.Context, e *Experiment, o Options) (*results.Summary, 
 	if err != nil {
 		return nil, err
 	}
+	if _, err := p.tell(dir, 0, scheduler.Forever); err != nil {
+		return &summary, errors.Join(err, dir.close())
+	}
 	if err := writeResults(dir, summary, records{frames: frames}); err != nil {
 		return &summary, errors.Join(fmt.Errorf("simulate: %w", err), dir.close())
 	}
@@ -92,7 +96,7 @@ func (p *Plan) simulate(s *system) ([]results.Frame, error) {
 	for i, stream := range p.Streams {
 		for n, at := range stream.Arrivals {
 			frames = append(frames, results.Frame{
-				Task: stream.Task, Edge: stream.Edge, Frame: int64(n), Cut: int32(stream.Cut),
+				Task: stream.Task, Edge: stream.Edge, Frame: int64(stream.First + n), Cut: int32(stream.Cut),
 				InputBytes: int64(stream.Source.Input), WireBytes: int64(stream.MessageBytes),
 				Captured: at.Seconds(), Started: unknown, Ready: predicted[i].Ready[n].Seconds(), Sent: unknown,
 				Received:    predicted[i].Received[n].Seconds(),

@@ -1,6 +1,8 @@
 package testbed
 
 import (
+	"slices"
+
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/workloads"
@@ -34,52 +36,70 @@ type Stream struct {
 	Predicted units.Virtual `json:"predicted"`
 	// Arrivals are the capture times from the start of the window; the warm-up's are negative.
 	Arrivals []units.Virtual `json:"arrivals"`
+	// First is the number of its first frame: the frames of a task at an edge are numbered through, those it sends deployed first.
+	First int `json:"first_frame,omitempty"`
+	// During are the intervals in which a deployed task runs.
+	During []scheduler.Interval `json:"during,omitempty"`
 }
 
 // streams lists what a schedule makes run, in the order of tasks and their places. The warm-up comes
-// before the window, which is duration long.
-func (s *system) streams(schedule scheduler.Schedule, undeployedToCloud bool, warmup, duration units.Virtual) []Stream {
+// before the window, which is duration long. A task that is deployed for a part of its life has a stream with the frames of that
+// part; with undeployedToCloud, another one sends those of the rest whole.
+func (s *system) streams(inst scheduler.Instance, schedule scheduler.Schedule, undeployedToCloud bool, warmup, duration units.Virtual) []Stream {
 	var all []Stream
 	for t, task := range s.workload.Tasks {
 		a := schedule.Tasks[t]
 		if !a.Deployed && !undeployedToCloud {
 			continue
 		}
-		cut := a.Cut
-		if !a.Deployed {
-			cut = 0
-		}
+		life := scheduler.Interval{From: task.Start, To: task.Stop}
+		active := schedule.Intervals(inst, t)
 		for p, source := range task.At {
-			layers := s.profile(task, source).Layers
-			stream := Stream{
-				Task: task.Name, Edge: source.Edge, Model: task.Model, Height: source.Height, Width: source.Width,
-				Cut: cut, Cuts: len(layers) - 1, Deployed: a.Deployed, Deadline: task.Deadline, Wire: task.Wire, Source: source,
-				MessageBytes: s.messageBytes(task, source, cut),
-				FLOPs:        layers[cut].FLOPs,
-				TailFLOPs:    layers[len(layers)-1].FLOPs - layers[cut].FLOPs,
-				Arrivals:     lifetime(task, source.Arrivals(-warmup, duration), duration),
+			var deployed, left []units.Virtual
+			for _, at := range source.Arrivals(-warmup, duration) {
+				runs := func(i scheduler.Interval) bool { return i.Contains(at) }
+				switch {
+				case slices.ContainsFunc(active, runs):
+					deployed = append(deployed, at)
+				case life.Contains(at):
+					left = append(left, at)
+				}
 			}
 			if a.Deployed {
-				stream.Assigned = a.Rates[p]
+				stream := s.stream(task, source, a.Cut, deployed)
+				stream.Deployed, stream.Assigned, stream.During = true, a.Rates[p], active
+				all = append(all, stream)
 			}
-			all = append(all, stream)
+			if undeployedToCloud && (len(left) > 0 || !a.Deployed) {
+				stream := s.stream(task, source, 0, left)
+				stream.First = len(deployed)
+				all = append(all, stream)
+			}
 		}
 	}
 	return all
 }
 
-// lifetime keeps the arrivals between a task's start and stop. A task that is there from the beginning
-// also sends during the warm-up.
-func lifetime(task workloads.Task, arrivals []units.Virtual, duration units.Virtual) []units.Virtual {
-	stop := task.Stop
-	if stop == 0 {
-		stop = duration
+func (s *system) stream(task workloads.Task, source workloads.Source, cut int, arrivals []units.Virtual) Stream {
+	layers := s.profile(task, source).Layers
+	return Stream{
+		Task: task.Name, Edge: source.Edge, Model: task.Model, Height: source.Height, Width: source.Width,
+		Cut: cut, Cuts: len(layers) - 1, Deadline: task.Deadline, Wire: task.Wire, Source: source,
+		MessageBytes: s.messageBytes(task, source, cut),
+		FLOPs:        layers[cut].FLOPs,
+		TailFLOPs:    layers[len(layers)-1].FLOPs - layers[cut].FLOPs,
+		Arrivals:     arrivals,
 	}
-	var kept []units.Virtual
-	for _, at := range arrivals {
-		if at < stop && (at >= task.Start || task.Start == 0) {
-			kept = append(kept, at)
-		}
+}
+
+// judged tells whether the stream counts: it does not when it is deployed for a part of the window in which no frame
+// is due. One that runs all the time and has no frame to show makes a run invalid, which is too short then.
+func (s Stream) judged(window units.Virtual) bool {
+	if !s.Deployed {
+		return false
 	}
-	return kept
+	if slices.ContainsFunc(s.Arrivals, func(at units.Virtual) bool { return at >= 0 && at < window }) {
+		return true
+	}
+	return slices.ContainsFunc(s.During, func(i scheduler.Interval) bool { return i.From == 0 && (i.To == 0 || i.To >= window) })
 }

@@ -123,10 +123,12 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		return nil, err
 	}
 	var out []Task
-	for _, name := range t.names() {
+	names := t.names()
+	starts, stops := r.lives(t, len(names))
+	for i, name := range names {
 		random := r.random(name)
 		task := Task{
-			Name: name, Model: t.Model.draw(random), Deadline: t.Deadline, Wire: t.Wire, Start: t.Start, Stop: t.Stop,
+			Name: name, Model: t.Model.draw(random), Deadline: t.Deadline, Wire: t.Wire, Start: starts[i], Stop: stops[i],
 			FPS: t.FPS.Low, Encoding: common.encoding,
 		}
 		net := r.network(task.Model, t.Shape, smallest[task.Model])

@@ -35,9 +35,11 @@ type TaskSpec struct {
 	Arrival  string                     `yaml:"arrival" json:"arrival"`
 	Deadline units.Virtual              `yaml:"deadline" json:"deadline"`
 	Wire     Wire                       `yaml:"wire,flow" json:"wire"`
-	// Start and Stop bound the task's life from the beginning of the window; Stop 0 is the end of the run.
-	Start units.Virtual `yaml:"start,omitempty" json:"start,omitempty"`
+	// Start and Stop bound the tasks' lives from the beginning of the window; Stop 0 is the end of the run. Life is how long they
+	// stay, instead of Stop.
+	Start Start         `yaml:"start,omitempty,flow" json:"start,omitzero"`
 	Stop  units.Virtual `yaml:"stop,omitempty" json:"stop,omitempty"`
+	Life  Life          `yaml:"life,omitempty,flow" json:"life,omitzero"`
 }
 
 // DefaultTask holds what a task leaves out: one input of its own at every edge, one frame a second, and the paper's

@@ -106,7 +106,7 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if err := compressions().Check(c.Field("wire").Field("compress"), t.Wire.Compress); err != nil {
 		return err
 	}
-	return validateLife(c, t.Start, t.Stop)
+	return t.validateLife(c)
 }
 
 func validateLife(c spec.Cursor, start, stop units.Virtual) error {

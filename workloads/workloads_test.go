@@ -171,7 +171,7 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	const shares = "full, proportional, even, dirichlet, {subset: n}, or parts such as {gw-a: 0.7, gw-b: 0.3}"
 	const inputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, or {frames: DIR}"
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":        {task("deadlin: 2s"), `w.yaml:3: tasks[0].deadlin: unknown key; did you mean deadline?; allowed: name, count, model, shape, edges, share, input, encoding, fps, arrival, deadline, wire, start, stop`},
+		"unknown key":        {task("deadlin: 2s"), `w.yaml:3: tasks[0].deadlin: unknown key; did you mean deadline?; allowed: name, count, model, shape, edges, share, input, encoding, fps, arrival, deadline, wire, start, stop, life`},
 		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, the path of an .onnx file, a list of built-in networks, or their weights such as {alexnet: 3, vgg16: 1}`},
 		"no input":           {"name: w\ntasks:\n  - name: cam\n    model: a\n", `w.yaml:3: tasks[0].input: is missing; allowed: ` + inputs},
 		"no tasks":           {"name: w\n", `w.yaml:1: tasks: a workload has at least one task; allowed: a list of tasks`},

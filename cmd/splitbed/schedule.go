@@ -20,6 +20,7 @@ func scheduleCommand() *cli.Command {
 			&cli.StringFlag{Name: "workload", Usage: "workload, instead of the experiment's"},
 			&cli.StringSliceFlag{Name: "algorithm", Usage: "algorithm, instead of the experiment's; may be given more than once"},
 			&cli.StringFlag{Name: "explain", Usage: "why `TASK` is not deployed (which edge, which resource, how much is missing), or with what it is"},
+			&cli.BoolFlag{Name: "timeline", Usage: "what an online algorithm decides, and when"},
 			&cli.BoolFlag{Name: "edges", Usage: "the use of every edge and trunk as well"},
 			&cli.StringFlag{Name: "write-instance", Usage: "write the scheduling problem as JSON to `FILE`, for a scheduler of your own"},
 			jsonFlag(),
@@ -48,8 +49,12 @@ func schedule(c *cli.Context) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "algorithm\ttasks\tdeployed\tbound\tgap\tcuts\tbusiest uplink\tbusiest edge\ttime")
 	for _, p := range plans {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f %%\t%s\t%s %.0f %%\t%s %.0f %%\t%.3f s\n", p.Algorithm, p.Tasks, p.Deployed,
-			p.Bound, 100*p.Gap, p.CutCounts(), p.Uplink.Name, 100*p.Uplink.Use, p.Compute.Name, 100*p.Compute.Use, p.Seconds)
+		bound, gap := "–", "–" // no bound is known of tasks that come and go
+		if p.Bound > 0 {
+			bound, gap = fmt.Sprint(p.Bound), fmt.Sprintf("%.1f %%", 100*p.Gap)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s %.0f %%\t%s %.0f %%\t%.3f s\n", p.Algorithm, p.Tasks, p.Deployed,
+			bound, gap, p.CutCounts(), p.Uplink.Name, 100*p.Uplink.Use, p.Compute.Name, 100*p.Compute.Use, p.Seconds)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -64,10 +69,27 @@ func schedule(c *cli.Context) error {
 			return err
 		}
 	}
+	if c.Bool("timeline") {
+		printTimelines(c.App.Writer, plans)
+	}
 	if task := c.String("explain"); task != "" {
 		return explain(c.App.Writer, experiment, plans, task)
 	}
 	return nil
+}
+
+// printTimelines prints what each online algorithm decides, a line each.
+func printTimelines(out io.Writer, plans []testbed.ScheduleReport) {
+	for _, p := range plans {
+		if p.Timeline == nil {
+			fmt.Fprintf(out, "\n%s decides about all tasks at once\n", p.Algorithm)
+			continue
+		}
+		fmt.Fprintf(out, "\n%s:\n", p.Algorithm)
+		for _, d := range p.Timeline.Decisions {
+			fmt.Fprintf(out, "  %-9v %v\n", d.At, d)
+		}
+	}
 }
 
 // printUse prints a line for every edge and trunk: what each algorithm uses of it.
@@ -101,6 +123,15 @@ func explain(out io.Writer, experiment *testbed.Experiment, plans []testbed.Sche
 		x, err := testbed.ExplainTask(experiment, p, task)
 		if err != nil {
 			return err
+		}
+		if len(x.Decisions) > 0 {
+			fmt.Fprintf(out, "\n%s:\n", p.Algorithm)
+			for _, d := range x.Decisions {
+				fmt.Fprintf(out, "  at %v %v\n", d.At, d)
+			}
+			if !x.Assignment.Deployed {
+				continue
+			}
 		}
 		if a := x.Assignment; a.Deployed {
 			fmt.Fprintf(out, "\n%s deploys %s with k=%d:\n", p.Algorithm, task, a.Cut)

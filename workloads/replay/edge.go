@@ -195,7 +195,7 @@ func (e *edge) start(t0 int64) error {
 	var schedule []capture
 	for _, t := range e.tasks {
 		for i, offset := range t.Captures {
-			schedule = append(schedule, capture{at: t0 + offset, task: t, frame: uint64(i)})
+			schedule = append(schedule, capture{at: t0 + offset, task: t, frame: t.First + uint64(i)})
 		}
 	}
 	slices.SortStableFunc(schedule, func(a, b capture) int { return cmp.Compare(a.at, b.at) })

@@ -69,6 +69,8 @@ type Task struct {
 	Pictures Pictures `json:"pictures,omitzero"`
 	// Captures are the times at which frames are captured, in wall nanoseconds from the start; ascending (edge).
 	Captures []int64 `json:"captures,omitempty"`
+	// First is the number of the first of these frames (edge).
+	First uint64 `json:"first,omitempty"`
 }
 
 // Pictures says which pictures a task captures: frame f shows picture f modulo their number.
