@@ -62,7 +62,7 @@ func drawn(edges, tasks int, jammed bool) (Input, []Sample) {
 			ready := captured + 0.05 + 0.01*r.Float64()
 			f := Frame{Task: task, Edge: edge, Frame: int64(n), Cut: int32(1 + j%5), InputBytes: 2e5, WireBytes: 7e4,
 				Captured: captured, Started: captured + 0.001, Ready: ready, Sent: ready + transfer/2, Received: ready + transfer,
-				TailStarted: ready + transfer, TailEnded: ready + transfer + 0.02, Answered: ready + transfer + 0.025, Class: 7}
+				TailStarted: ready + transfer, TailEnded: ready + transfer + 0.02, Answered: ready + transfer + 0.025, Class: 7, Reference: 7}
 			in.Frames = append(in.Frames, f)
 		}
 	}

@@ -105,6 +105,8 @@ type tally struct {
 	task               TaskRecord
 	onTime, late, lost int
 	transfer, endToEnd []float64
+	// Of the frames whose answer can be compared with the uncut network's, and of those the ones with the same class.
+	compared, agreed int
 }
 
 func (t *tally) count(f *Frame, rule Rule) {
@@ -117,6 +119,12 @@ func (t *tally) count(f *Frame, rule Rule) {
 		t.lost++
 	default:
 		return
+	}
+	if f.Class >= 0 && f.Reference >= 0 {
+		t.compared++
+		if f.Class == f.Reference {
+			t.agreed++
+		}
 	}
 	if x := f.Transfer(); !math.IsNaN(x) {
 		t.transfer = append(t.transfer, x)
@@ -144,7 +152,7 @@ func (t *tally) counts() Counts {
 func (t *tally) summary(rule Rule) TaskSummary {
 	task := t.task
 	s := TaskSummary{
-		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(),
+		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(), Agreement: Absent(),
 		Counts:   t.counts(),
 		Transfer: distribution(t.transfer), EndToEnd: distribution(t.endToEnd),
 	}
@@ -153,6 +161,9 @@ func (t *tally) summary(rule Rule) TaskSummary {
 	}
 	if task.Predicted > 0 {
 		s.Predicted = Figure(task.Predicted.Seconds())
+	}
+	if t.compared > 0 {
+		s.Agreement = Figure(float64(t.agreed) / float64(t.compared))
 	}
 	s.Verdict, s.Decided = s.keeps(rule.Quantile)
 	return s

@@ -110,6 +110,9 @@ type TaskSummary struct {
 	EndToEnd Distribution `json:"end_to_end_s"`
 	// Predicted is the transfer latency the schedule should show.
 	Predicted Figure `json:"predicted_transfer_s"`
+	// Agreement is the share of frames with the class that the uncut float32 network answers to their picture, of those
+	// that were answered and whose picture it was asked about; absent where there are none.
+	Agreement Figure `json:"agreement"`
 	// Decided is false where the 95 % interval of the share on time contains the quantile: the run was
 	// too short to tell.
 	Decided bool   `json:"decided"`

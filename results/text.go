@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -108,6 +109,19 @@ func (p printer) tasks(s Summary) {
 			len(shown), len(s.Tasks), rest, verdictCounts(s.Tasks, shown))))
 		p.line("")
 	}
+	p.agreement(s)
+}
+
+// agreement tells of tasks whose answers are not always those of the uncut network in float32: what their wire type costs.
+func (p printer) agreement(s Summary) {
+	differ := slices.DeleteFunc(slices.Clone(s.Tasks), func(t TaskSummary) bool { return !(t.Agreement < 1) })
+	if len(differ) == 0 {
+		return
+	}
+	least := slices.MinFunc(differ, func(a, b TaskSummary) int { return cmp.Compare(a.Agreement, b.Agreement) })
+	p.wrap(fmt.Sprintf("answers differ from those of the uncut float32 network at %s; %s at %s agrees in %s of the frames compared",
+		counted(len(differ), "task-edge pair"), printable(least.Task), printable(least.Edge), percentWhole(least.Agreement)), 0)
+	p.line("")
 }
 
 // verdictCounts says what became of the tasks that are not shown.

@@ -26,6 +26,8 @@ type Frame struct {
 	HeadCPU float64 `parquet:"head_cpu_s"`
 	// Class is the network's answer (index of the largest output), -1 when none came.
 	Class int32 `parquet:"class"`
+	// Reference is what the uncut float32 network answers to the frame's picture, -1 where it was not asked.
+	Reference int32 `parquet:"reference_class"`
 	// Status is one of the Status constants.
 	Status string `parquet:"status,dict"`
 }

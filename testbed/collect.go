@@ -88,7 +88,7 @@ func join(s Stream, number int, due units.Virtual, edge replay.EdgeFrame, cloud 
 		Received: t.seconds(cloud.Received), TailStarted: t.seconds(cloud.TailStarted), TailEnded: t.seconds(cloud.TailEnded),
 		Answered: t.seconds(edge.Answered),
 		HeadCPU:  float64(edge.HeadCPU) / 1e9,
-		Class:    -1,
+		Class:    noClass, Reference: noClass,
 	}
 	if !math.IsNaN(f.Answered) {
 		f.Class = edge.Class

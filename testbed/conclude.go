@@ -32,9 +32,10 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	defer cancel()
 	finishErr := t.finish(keep)
 	var parity []fidelity.Check
+	var uncut references
 	if replayErr == nil && finishErr == nil {
 		var err error
-		if parity, err = t.checkParity(ctx); err != nil {
+		if parity, uncut, err = t.checkParity(ctx); err != nil {
 			replayErr = err
 		}
 	}
@@ -42,6 +43,7 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	if err != nil {
 		return nil, err
 	}
+	uncut.mark(p.Streams, records.frames)
 	checks := t.checks(records, parity)
 	if replayErr != nil {
 		checks = fidelity.Judge(append(checks.Checks, fidelity.Check{Name: "replay", Subject: "run",
@@ -83,10 +85,10 @@ func (t *testbed) finish(ctx context.Context) error {
 }
 
 // checkParity has a frame of every stream computed once more and compared with the uncut network.
-func (t *testbed) checkParity(ctx context.Context) ([]fidelity.Check, error) {
+func (t *testbed) checkParity(ctx context.Context) ([]fidelity.Check, references, error) {
 	verified, err := t.verify(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return t.plan.parity(t.options.Store, verified)
 }

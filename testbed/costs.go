@@ -8,7 +8,7 @@ import (
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
-	"github.com/splitbed/splitbed/workloads/replay"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // costTables makes the cost tables of an instance, one for all places that share it.
@@ -25,7 +25,7 @@ type costKey struct {
 	fps      float64
 	deadline units.Virtual
 	delay    units.Virtual
-	dtype    workloads.DType
+	wire     workloads.Wire
 	encoding float64
 }
 
@@ -37,7 +37,7 @@ func (c *costTables) task(task workloads.Task) scheduler.Task {
 		edge := c.system.edges[source.Edge]
 		key := costKey{
 			picture: pictureSize{task.Model, source.Height, source.Width}, input: source.Input, fps: source.FPS,
-			deadline: task.Deadline, delay: c.system.delay(edge), dtype: task.Wire.DType, encoding: task.Encoding,
+			deadline: task.Deadline, delay: c.system.delay(edge), wire: task.Wire, encoding: task.Encoding,
 		}
 		if c.rules.Ratios == RatiosNominal {
 			key.picture, key.input, key.fps = pictureSize{model: task.Model}, 0, task.FPS
@@ -94,7 +94,7 @@ func (c *costTables) nominal(key costKey) []scheduler.Demand {
 	for cut, layer := range profile.Layers {
 		ratio := 1.0
 		if cut > 0 {
-			ratio = float64(replay.PayloadBytes(key.dtype, int(layer.Elems))) / input
+			ratio = float64(wire.Bytes(key.wire, layer.Shape)) / input
 		}
 		rate := scheduler.Bandwidth(frame, key.fps, key.deadline, key.delay, c.rules.Margin)
 		table = append(table, scheduler.Demand{

@@ -9,6 +9,7 @@ import (
 	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // system is a topology and a workload with every reference looked up: what there is to schedule.
@@ -57,12 +58,13 @@ func (s *system) profile(task workloads.Task, source workloads.Source) model.Pro
 }
 
 // messageBytes is what one frame of a task writes to its connection at a cut: header and payload. A cut
-// at 0 sends the encoded picture.
+// at 0 sends the encoded picture. What compression will save depends on the picture, so it is not counted: this is the most a frame
+// can have.
 func (s *system) messageBytes(task workloads.Task, source workloads.Source, cut int) units.Bytes {
 	if cut == 0 {
 		return replay.HeaderBytes + source.Input
 	}
-	return replay.HeaderBytes + replay.PayloadBytes(task.Wire.DType, int(s.profile(task, source).Layers[cut].Elems))
+	return replay.HeaderBytes + wire.Bytes(task.Wire, s.profile(task, source).Layers[cut].Shape)
 }
 
 // delay is the one-way delay from an edge to the cloud: its uplink's and that of every trunk on the way.

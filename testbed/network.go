@@ -53,7 +53,7 @@ func (p *Plan) sharing() emulator.Sharing {
 	for _, s := range p.Streams {
 		if s.Port != 0 {
 			sharing.Reserved = append(sharing.Reserved, emulator.Reservation{
-				Edge: s.Edge, Task: s.Task, Rate: s.Assigned, Port: s.Port, Smallest: s.MessageBytes})
+				Edge: s.Edge, Task: s.Task, Rate: s.Assigned, Port: s.Port, Smallest: s.smallestMessage()})
 		}
 	}
 	return sharing
@@ -63,9 +63,9 @@ func (p *Plan) sharing() emulator.Sharing {
 func (p *Plan) smallestTransfers() map[string]units.Bytes {
 	smallest := map[string]units.Bytes{}
 	for _, s := range p.Streams {
-		name := uplink(s.Edge)
-		if b, ok := smallest[name]; !ok || s.MessageBytes < b {
-			smallest[name] = s.MessageBytes
+		name, message := uplink(s.Edge), s.smallestMessage()
+		if b, ok := smallest[name]; !ok || message < b {
+			smallest[name] = message
 		}
 	}
 	return smallest

@@ -4,49 +4,105 @@ import (
 	"fmt"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
-// parity compares what the two halves of each stream's network answered over the emulated link with what
-// the uncut network answers here to the same picture.
-func (p *Plan) parity(store model.Store, verified []replay.Verified) ([]fidelity.Check, error) {
-	whole := map[pictureSize]*engine.Session{}
-	defer func() {
-		for _, session := range whole {
-			session.Close()
-		}
-	}()
-	var checks []fidelity.Check
-	for _, v := range verified {
-		s := p.Streams[v.Stream]
-		size := pictureSize{s.Model, s.Height, s.Width}
-		if whole[size] == nil {
-			file, err := store.Whole(s.Model, s.Height, s.Width)
-			if err != nil {
-				return nil, err
-			}
-			if whole[size], err = engine.Open(file, engine.Options{Threads: p.Host.Cores}); err != nil {
-				return nil, err
-			}
-		}
-		pictures, err := s.pictures().Load(s.Height, s.Width)
+// referenceFLOPs bounds what is computed for the agreement of answers beyond the one picture of every stream that parity needs:
+// seconds on most hosts.
+const referenceFLOPs = 1e12
+
+// references holds what the uncut float32 networks answer: for a stream of the plan, the class of each of its pictures, noClass
+// where it was not asked.
+type references map[uint32][]int32
+
+// noClass is the answer that was not given.
+const noClass = -1
+
+// oracle runs uncut networks in this process.
+type oracle struct {
+	plan  *Plan
+	store model.Store
+	whole map[pictureSize]*engine.Session
+}
+
+func (o *oracle) close() {
+	for _, session := range o.whole {
+		session.Close()
+	}
+}
+
+// ask runs a stream's uncut network on a picture. Its answer is good until the next question.
+func (o *oracle) ask(s Stream, picture []byte) ([]float32, error) {
+	size := pictureSize{s.Model, s.Height, s.Width}
+	session := o.whole[size]
+	if session == nil {
+		file, err := o.store.Whole(s.Model, s.Height, s.Width)
 		if err != nil {
 			return nil, err
 		}
-		if v.Picture < 0 || v.Picture >= len(pictures) {
-			return nil, fmt.Errorf("%s at %s verified picture %d of %d", s.Task, s.Edge, v.Picture, len(pictures))
-		}
-		session := whole[size]
-		if err := camera.Decode(pictures[v.Picture], s.Height, s.Width, session.Input()); err != nil {
+		if session, err = engine.Open(file, engine.Options{Threads: o.plan.Host.Cores}); err != nil {
 			return nil, err
 		}
-		if err := session.Run(); err != nil {
-			return nil, err
-		}
-		checks = append(checks, fidelity.Parity(s.Task+" at "+s.Edge, engine.Difference(v.Output, session.Output())))
+		o.whole[size] = session
 	}
-	return checks, nil
+	if err := camera.Decode(picture, s.Height, s.Width, session.Input()); err != nil {
+		return nil, err
+	}
+	return session.Output(), session.Run()
+}
+
+// parity compares what the two halves of each stream's network answered over the emulated link with what
+// the uncut network answers here to the same picture. It also returns the classes of the uncut networks, of as many
+// pictures as referenceFLOPs allow.
+func (p *Plan) parity(store model.Store, verified []replay.Verified) ([]fidelity.Check, references, error) {
+	o := oracle{p, store, map[pictureSize]*engine.Session{}}
+	defer o.close()
+	var checks []fidelity.Check
+	classes, spent := references{}, 0.0
+	for _, v := range verified {
+		s := p.Streams[v.Stream]
+		pictures, err := s.pictures().Load(s.Height, s.Width)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v.Picture < 0 || v.Picture >= len(pictures) {
+			return nil, nil, fmt.Errorf("%s at %s verified picture %d of %d", s.Task, s.Edge, v.Picture, len(pictures))
+		}
+		classes[v.Stream] = make([]int32, len(pictures))
+		for n, picture := range pictures {
+			classes[v.Stream][n] = noClass
+			if n != v.Picture {
+				if spent+s.FLOPs+s.TailFLOPs > referenceFLOPs {
+					continue
+				}
+				spent += s.FLOPs + s.TailFLOPs
+			}
+			answer, err := o.ask(s, picture)
+			if err != nil {
+				return nil, nil, err
+			}
+			classes[v.Stream][n] = replay.Class(answer)
+			if n == v.Picture {
+				checks = append(checks, fidelity.Parity(s.Task+" at "+s.Edge, engine.Difference(v.Output, answer)))
+			}
+		}
+	}
+	return checks, classes, nil
+}
+
+// mark notes in every frame what the uncut network answers to its picture. The frames are those of the streams, in their order.
+func (r references) mark(streams []Stream, frames []results.Frame) {
+	for i, s := range streams {
+		classes := r[uint32(i)]
+		for n := range s.Arrivals {
+			if len(classes) > 0 {
+				frames[n].Reference = classes[n%len(classes)]
+			}
+		}
+		frames = frames[len(s.Arrivals):]
+	}
 }

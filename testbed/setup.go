@@ -80,7 +80,7 @@ func (s Stream) task(index int) (replay.Task, error) {
 	if index > math.MaxUint32 {
 		return replay.Task{}, fmt.Errorf("%d streams: a run has at most %d", index, math.MaxUint32)
 	}
-	return replay.Task{Stream: uint32(index), Name: s.Task, Edge: s.Edge, Cut: s.Cut, Port: s.Port, DType: s.Wire.DType, Height: s.Height, Width: s.Width}, nil
+	return replay.Task{Stream: uint32(index), Name: s.Task, Edge: s.Edge, Cut: s.Cut, Port: s.Port, Wire: s.Wire, Height: s.Height, Width: s.Width}, nil
 }
 
 func (s Stream) pictures() replay.Pictures {

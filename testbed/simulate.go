@@ -100,7 +100,7 @@ func (p *Plan) simulate(s *system) ([]results.Frame, error) {
 				InputBytes: int64(stream.Source.Input), WireBytes: int64(stream.MessageBytes),
 				Captured: at.Seconds(), Started: unknown, Ready: predicted[i].Ready[n].Seconds(), Sent: unknown,
 				Received:    predicted[i].Received[n].Seconds(),
-				TailStarted: unknown, TailEnded: unknown, Answered: unknown, Class: -1,
+				TailStarted: unknown, TailEnded: unknown, Answered: unknown, Class: noClass, Reference: noClass,
 			})
 		}
 	}

@@ -24,7 +24,8 @@ type Stream struct {
 	Deadline units.Virtual    `json:"deadline"`
 	Wire     workloads.Wire   `json:"wire"`
 	Source   workloads.Source `json:"source"`
-	// Assigned is the bandwidth the schedule reserves; MessageBytes what a frame writes to its connection.
+	// Assigned is the bandwidth the schedule reserves; MessageBytes what a frame writes to its connection, at most where
+	// its tensor is compressed.
 	Assigned     units.Rate  `json:"assigned"`
 	MessageBytes units.Bytes `json:"message_bytes"`
 	// Port is the first of the two TCP ports its edge sends from where links are divided among tasks; 0 where any will do.
@@ -40,6 +41,18 @@ type Stream struct {
 	First int `json:"first_frame,omitempty"`
 	// During are the intervals in which a deployed task runs.
 	During []scheduler.Interval `json:"during,omitempty"`
+}
+
+// mostCompressed is how many times smaller than its reservation a compressed tensor is taken to be at most; rectified
+// activations become two to three times smaller. Taken too small, bursts are a little deeper than they should be.
+const mostCompressed = 4
+
+// smallestMessage is what a frame of the stream writes to its connection at least.
+func (s Stream) smallestMessage() units.Bytes {
+	if s.Cut > 0 && s.Wire.Compress != workloads.CompressNone {
+		return s.MessageBytes / mostCompressed
+	}
+	return s.MessageBytes
 }
 
 // streams lists what a schedule makes run, in the order of tasks and their places. The warm-up comes

@@ -51,7 +51,7 @@ func DefaultTask() TaskSpec {
 		FPS:      spec.Constant(1.0),
 		Arrival:  Periodic,
 		Deadline: units.Virtual(200e6),
-		Wire:     Wire{DType: Uint8, Compress: "none"},
+		Wire:     Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
 	}
 }
 
@@ -68,12 +68,14 @@ func arrivals() spec.Choice {
 }
 
 func dtypes() spec.Choice {
-	return spec.Choice{Now: []string{string(Uint8), string(Float16), string(Float32)}}
+	return spec.Choice{Now: []string{string(Uint4), string(Uint8), string(Float16), string(Float32)}}
 }
 
 func compressions() spec.Choice {
-	return spec.Choice{Now: []string{"none"}, Later: []string{"zstd", "lz4", "deflate", "gzip", "snappy"}}
+	return spec.Choice{Now: []string{CompressNone, CompressS2, CompressZstd}}
 }
+
+func scales() spec.Choice { return spec.Choice{Now: []string{ScaleTensor, ScaleChannel}} }
 
 func kinds() spec.Choice {
 	return spec.Choice{Now: []string{Bulk}, Later: []string{"udp", "onoff", "web", "trace"}}

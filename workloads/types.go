@@ -7,15 +7,31 @@ type DType string
 
 // The wire types of an activation tensor. A cut at 0 sends the encoded picture itself.
 const (
+	Uint4   DType = "uint4"
 	Uint8   DType = "uint8"
 	Float16 DType = "float16"
 	Float32 DType = "float32"
+)
+
+// What Wire.Compress takes.
+const (
+	CompressNone = "none"
+	CompressS2   = "s2"
+	CompressZstd = "zstd"
+)
+
+// What Wire.Scale takes: one scale for the tensor, or one for each of its channels.
+const (
+	ScaleTensor  = "tensor"
+	ScaleChannel = "channel"
 )
 
 // Wire says how a tensor is put on the wire.
 type Wire struct {
 	DType    DType  `yaml:"dtype" json:"dtype"`
 	Compress string `yaml:"compress" json:"compress"`
+	// Scale is what uint8 and uint4 have a scale for.
+	Scale string `yaml:"scale" json:"scale"`
 }
 
 // Task is a resolved task: a CNN service with input at one or more edges.

@@ -106,7 +106,20 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if err := compressions().Check(c.Field("wire").Field("compress"), t.Wire.Compress); err != nil {
 		return err
 	}
+	if err := t.Wire.validateScale(c.Field("wire").Field("scale")); err != nil {
+		return err
+	}
 	return t.validateLife(c)
+}
+
+func (w Wire) validateScale(c spec.Cursor) error {
+	if err := scales().Check(c, w.Scale); err != nil {
+		return err
+	}
+	if w.Scale == ScaleChannel && w.DType != Uint4 && w.DType != Uint8 {
+		return c.Errorf(ScaleTensor, "%s has no scales", w.DType)
+	}
+	return nil
 }
 
 func validateLife(c spec.Cursor, start, stop units.Virtual) error {

@@ -79,7 +79,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 		Name: "w",
 		Tasks: []TaskSpec{{
 			Name: "cam", Model: One("alexnet"), Share: Share{Kind: Full}, Input: Input{Size: spec.Constant(units.Bytes(200e3))}, Encoding: 3.1, FPS: spec.Constant(1.0),
-			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: "none"},
+			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
 		}},
 		Background: []Background{{Link: "e1.uplink", Kind: Bulk, Flows: 1}},
 	}
@@ -92,6 +92,7 @@ func TestWorkloadsSurviveBeingWritten(t *testing.T) {
 	texts := []string{
 		task("count: 3, edges: [e1, e2], share: proportional, fps: 2.5, arrival: poisson, deadline: 1s, start: 1s, stop: 3s"),
 		task("share: {e1: 0.7, e2: 0.3}, wire: {dtype: float16}"),
+		task("wire: {dtype: uint4, compress: zstd, scale: channel}"),
 		task("share: {subset: 3}, encoding: 10"),
 		task("share: dirichlet"),
 		"name: w\ntasks:\n  - {name: a, model: cnn1, input: {uniform: [100kB, 1MB]}}\n  - {name: b, model: /m/net.onnx, shape: [1, 3, 64, 64], input: 20kB}\n" +
@@ -193,8 +194,9 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"arrival onoff":      {task("arrival: {onoff: [2s, 3s]}"), `w.yaml:3: tasks[0].arrival: onoff is not supported yet; allowed: periodic, synchronised, poisson`},
 		"arrival trace":      {task("arrival: {trace: a.csv}"), `w.yaml:3: tasks[0].arrival: trace is not supported yet; allowed: periodic, synchronised, poisson`},
 		"arrival unknown":    {task("arrival: synchronized"), `w.yaml:3: tasks[0].arrival: "synchronized" is unknown; did you mean synchronised?; allowed: periodic, synchronised, poisson`},
-		"dtype":              {task("wire: {dtype: int8}"), `w.yaml:3: tasks[0].wire.dtype: "int8" is unknown; did you mean uint8?; allowed: uint8, float16, float32`},
-		"compress":           {task("wire: {compress: zstd}"), `w.yaml:3: tasks[0].wire.compress: zstd is not supported yet; allowed: none`},
+		"dtype":              {task("wire: {dtype: int8}"), `w.yaml:3: tasks[0].wire.dtype: "int8" is unknown; did you mean uint8?; allowed: uint4, uint8, float16, float32`},
+		"scale of a float":   {task("wire: {dtype: float16, scale: channel}"), `w.yaml:3: tasks[0].wire.scale: float16 has no scales; allowed: tensor`},
+		"compress":           {task("wire: {compress: gzip}"), `w.yaml:3: tasks[0].wire.compress: "gzip" is unknown; allowed: none, s2, zstd`},
 		"share unknown":      {task("share: most"), `w.yaml:3: tasks[0].share: "most" is unknown; allowed: ` + shares},
 		"share list":         {task("share: [e1]"), `w.yaml:3: tasks[0].share: a list does not belong here; allowed: ` + shares},
 		"parts beyond 1":     {task("share: {e1: 0.7, e2: 0.7}"), `w.yaml:3: tasks[0].share: the parts add up to 1.4; allowed: parts that add up to 1`},

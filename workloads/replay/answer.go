@@ -36,3 +36,20 @@ func bestOf(output []float32) *answer {
 	}
 	return &answer{Class: class, Score: score}
 }
+
+// Class is the answer of an output vector: the index of its largest element, −1 where it is empty.
+func Class(output []float32) int32 {
+	class, _ := argmax(output)
+	return class
+}
+
+// argmax returns the index and value of the largest element, the first of equals; −1 and 0 for an empty vector.
+func argmax(x []float32) (class int32, score float32) {
+	class = -1
+	for i, v := range x {
+		if class < 0 || v > score {
+			class, score = int32(i), v
+		}
+	}
+	return class, score
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/workloads/camera"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // cloud is the upper half of every task of every edge.
@@ -39,8 +40,9 @@ type opened struct {
 // cloudTask is a task at one edge, seen from the cloud.
 type cloudTask struct {
 	Task
-	encoding Encoding
-	tail     half // the compute thread's
+	codec    *wire.Codec // of the tensors that come; nil at cut 0
+	exact    *wire.Codec // of those to verify
+	tail     half        // the compute thread's
 	payloads buffers
 }
 
@@ -49,7 +51,10 @@ func newCloud(ctx context.Context, n *node) (_ *cloud, err error) {
 	for _, task := range n.setup.Tasks {
 		t := &cloudTask{Task: task}
 		if task.Cut > 0 {
-			if t.encoding, err = encodingOf(task.DType); err != nil {
+			if t.codec, err = n.codec(task.Wire, task.Half.Input); err != nil {
+				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
+			}
+			if t.exact, err = n.codec(exactly(), task.Half.Input); err != nil {
 				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
 			}
 		}
@@ -213,15 +218,8 @@ func (p *cloudPeer) expect(_ *conn, h Header) ([]byte, error) {
 	if h.Kind != FrameMessage && h.Kind != VerifyMessage || h.Stream != t.Stream {
 		return nil, fmt.Errorf("%w: kind %d of stream %d on the connection of stream %d", ErrHeader, h.Kind, h.Stream, t.Stream)
 	}
-	encoding := t.encoding
-	if h.Kind == VerifyMessage && t.Cut > 0 {
-		encoding = EncodedFloat32
-	}
-	if h.Encoding != encoding {
-		return nil, fmt.Errorf("%w: encoding %d, stream %d has %d", ErrHeader, h.Encoding, t.Stream, encoding)
-	}
-	if want := encoding.width() * len(t.tail.Input()); t.Cut > 0 && int(h.Length) != want {
-		return nil, fmt.Errorf("%w: a tensor of %d bytes, the tail of stream %d takes %d", ErrHeader, h.Length, t.Stream, want)
+	if err := t.fits(h); err != nil {
+		return nil, fmt.Errorf("%w: stream %d: %w", ErrHeader, t.Stream, err)
 	}
 	p.drop = p.cloud.waiting.Load()+int64(h.Length) > int64(p.cloud.queueLimit())
 	if !p.drop {
@@ -231,6 +229,25 @@ func (p *cloudPeer) expect(_ *conn, h Header) ([]byte, error) {
 		p.scratch = make([]byte, h.Length)
 	}
 	return p.scratch[:h.Length], nil
+}
+
+// fits refuses a payload that no frame of the task can have.
+func (t *cloudTask) fits(h Header) error {
+	if t.Cut > 0 {
+		return t.codecOf(h).Fits(h.Encoding, int(h.Length))
+	}
+	if h.Encoding != wire.Raw {
+		return fmt.Errorf("%v, expected a picture", h.Encoding)
+	}
+	return nil
+}
+
+// codecOf is the codec of a message's tensor.
+func (t *cloudTask) codecOf(h Header) *wire.Codec {
+	if h.Kind == VerifyMessage {
+		return t.exact
+	}
+	return t.codec
 }
 
 func (p *cloudPeer) message(conn *conn, h Header, payload []byte, at int64) {
@@ -278,12 +295,8 @@ func (c *cloud) runTail(conn *conn, t *cloudTask, h Header, payload []byte) {
 	reply := Header{Kind: AnswerMessage, Stream: h.Stream, Frame: h.Frame}
 	output := t.tail.Output()
 	if h.Kind == VerifyMessage {
-		vector := make([]byte, EncodedFloat32.width()*len(output))
-		if _, _, err := EncodeTensor(EncodedFloat32, output, vector); err != nil {
-			c.fail(err)
-			return
-		}
-		reply.Kind, reply.Encoding, reply.Length = VectorMessage, EncodedFloat32, uint32(len(vector))
+		vector := Vector(output).bytes()
+		reply.Kind, reply.Encoding, reply.Length = VectorMessage, wire.Float32, uint32(len(vector))
 		c.loop.post(func() { conn.send(outgoing{header: reply.Bytes(), payload: vector}) })
 		return
 	}
@@ -309,7 +322,7 @@ func (t *cloudTask) infer(h Header, payload []byte) error {
 		if err := camera.Decode(payload, t.Height, t.Width, input); err != nil {
 			return err
 		}
-	} else if err := DecodeTensor(h.Encoding, h.Zero, h.Scale, payload, input); err != nil {
+	} else if err := t.codecOf(h).Decode(h.Head, payload, input); err != nil {
 		return err
 	}
 	return t.tail.Run()

@@ -11,7 +11,7 @@
 //	│                                      │          │                                      │
 //	│ timer: capture ─────▶ head           │          │                                      │
 //	│  captured, fired      started        │          │                                      │
-//	│                       quantise       │          │                                      │
+//	│                       encode         │          │                                      │
 //	│ send queue ◀───────── ready          │          │                                      │
 //	│  └▶ socket ──────────────────────────┼─ uplink ─┼▶ read ──────────────▶ tail           │
 //	│     sent                             │          │   received            tail started   │

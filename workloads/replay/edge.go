@@ -15,6 +15,7 @@ import (
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/camera"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // edge is the lower half of every task of an edge server.
@@ -37,7 +38,7 @@ type edge struct {
 // the compute thread.
 type edgeTask struct {
 	Task
-	encoding Encoding
+	codec    *wire.Codec // the compute thread's; nil at cut 0
 	pictures [][]byte
 	tensors  [][]float32 // decoded pictures, [1,3,h,w] each; none at cut 0
 	head     half
@@ -74,7 +75,7 @@ func newEdge(n *node) (*edge, error) {
 		t := &edgeTask{Task: task}
 		if task.Cut > 0 {
 			var err error
-			if t.encoding, err = encodingOf(task.DType); err != nil {
+			if t.codec, err = n.codec(task.Wire, task.Half.Output); err != nil {
 				return nil, fmt.Errorf("task %s: %w", task.Name, err)
 			}
 			if in := elements(task.Half.Input); task.Half.Path == "" || in != 3*task.Height*task.Width {
@@ -156,7 +157,7 @@ func (t *edgeTask) size() StreamSize {
 	input /= units.Bytes(len(t.pictures))
 	wire := HeaderBytes + input
 	if t.Cut > 0 {
-		wire = HeaderBytes + PayloadBytes(t.DType, elements(t.Half.Output))
+		wire = HeaderBytes + units.Bytes(t.codec.Bytes())
 	}
 	return StreamSize{Stream: t.Stream, Input: input, Wire: wire}
 }
@@ -254,15 +255,14 @@ func (e *edge) runHead(f *frame) {
 	}
 	t := f.task
 	started, cpu := clock.Now(), threadCPU()
-	length := t.encoding.width() * elements(t.Half.Output)
-	f.message.payload = t.payloads.get(length)
-	h, err := t.encode(f.number, t.encoding, f.message.payload)
+	h, payload, err := t.encode(f.number, t.codec, t.payloads.get(t.codec.Bytes()))
 	if err != nil {
 		e.fail(fmt.Errorf("task %s, frame %d: %w", t.Name, f.number, err))
 		return
 	}
 	h.Kind = FrameMessage
-	f.message.header = h.Bytes()
+	f.message.header, f.message.payload = h.Bytes(), payload
+	length := len(payload)
 	f.line = logLine{
 		Stream: t.Stream, Frame: f.number, Started: started, HeadCPU: threadCPU() - cpu, Wire: HeaderBytes + length,
 	}
@@ -274,16 +274,15 @@ func (e *edge) runHead(f *frame) {
 	e.loop.post(func() { e.ready(f) })
 }
 
-// encode runs the head on a frame's picture and writes its output into payload. It runs on the compute thread.
-func (t *edgeTask) encode(number uint64, e Encoding, payload []byte) (Header, error) {
+// encode runs the head on a frame's picture and puts its output into a buffer as the codec says. It runs on the compute
+// thread.
+func (t *edgeTask) encode(number uint64, codec *wire.Codec, buffer []byte) (Header, []byte, error) {
 	copy(t.head.Input(), t.tensors[number%uint64(len(t.tensors))])
 	if err := t.head.Run(); err != nil {
-		return Header{}, err
+		return Header{}, nil, err
 	}
-	zero, scale, err := EncodeTensor(e, t.head.Output(), payload)
-	return Header{
-		Encoding: e, Zero: zero, Scale: scale, Stream: t.Stream, Frame: number, Length: uint32(len(payload)),
-	}, err
+	head, payload, err := codec.Encode(t.head.Output(), buffer)
+	return Header{Head: head, Stream: t.Stream, Frame: number, Length: uint32(len(payload))}, payload, err
 }
 
 // ready takes a frame over from the compute thread. It runs on the loop's thread.

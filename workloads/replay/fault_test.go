@@ -16,6 +16,7 @@ import (
 	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 func TestAKilledEdgeLeavesItsLogAndTheOthersRunning(t *testing.T) {
@@ -55,7 +56,7 @@ func TestABrokenHeaderClosesOnlyItsConnection(t *testing.T) {
 	b := newBed(t, 1)
 	b.setup([]testTask{{model: "cnn2", cut: 1, dtype: workloads.Uint8, frames: 1000, interval: 20 * time.Millisecond}}, nil, nil)
 	b.start()
-	tensor := Header{Kind: FrameMessage, Encoding: EncodedUint8, Stream: 0, Length: 8 * 48 * 80}
+	tensor := Header{Kind: FrameMessage, Head: wire.Head{Encoding: wire.Uint8, Scale: 1}, Stream: 0, Length: 8 * 48 * 80}
 	for _, test := range []struct {
 		name, fault string
 		opening     Header
@@ -67,8 +68,8 @@ func TestABrokenHeaderClosesOnlyItsConnection(t *testing.T) {
 		{"unknown flow", "flow 9 is not in the set-up", Header{Kind: OpenFlow, Stream: 9}, nil},
 		{"garbage after the opening", "begins with", Header{Kind: OpenStream}, make([]byte, 100)},
 		{"frame of another stream", "kind 4 of stream 3", Header{Kind: OpenStream}, change(tensor, func(h *Header) { h.Stream = 3 })},
-		{"frame of another length", "a tensor of 7 bytes", Header{Kind: OpenStream}, change(tensor, func(h *Header) { h.Length = 7 })},
-		{"frame in another encoding", "encoding 3", Header{Kind: OpenStream}, change(tensor, func(h *Header) { h.Encoding = EncodedFloat32 })},
+		{"frame of another length", "7 bytes, the tensor has", Header{Kind: OpenStream}, change(tensor, func(h *Header) { h.Length = 7 })},
+		{"frame in another encoding", "float32, expected uint8", Header{Kind: OpenStream}, change(tensor, func(h *Header) { h.Encoding = wire.Float32 })},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := net.Dial("tcp4", b.address)
@@ -176,17 +177,19 @@ func TestSetupThatCannotWorkIsOneErrorThatNamesTheNode(t *testing.T) {
 		{"unknown role", `unknown role "gateway"`, func(s *Setup) { s.Role = "gateway" }},
 		{"log in a missing directory", "record log", func(s *Setup) { s.Log = "/nonexistent/edge.jsonl" }},
 		{"unknown wire type", `unknown wire type "int4"`, func(s *Setup) {
-			s.Tasks = []Task{{Name: "cam", Cut: 1, DType: "int4"}}
+			s.Tasks = []Task{{Name: "cam", Cut: 1, Wire: workloads.Wire{DType: "int4"}}}
 		}},
 		{"captures that go back", "must ascend", func(s *Setup) { s.Tasks = []Task{{Name: "cam", Captures: []int64{2, 1}}} }},
-		{"no head", "the head", func(s *Setup) { s.Tasks = []Task{{Name: "cam", Cut: 1, DType: workloads.Uint8, Height: 8, Width: 8}} }},
+		{"no head", "the head", func(s *Setup) {
+			s.Tasks = []Task{{Name: "cam", Cut: 1, Wire: workloads.Wire{DType: workloads.Uint8}, Height: 8, Width: 8}}
+		}},
 		{"no pictures", "at least one", func(s *Setup) { s.Tasks = []Task{{Name: "cam", Height: 8, Width: 8}} }},
 		{"missing picture directory", "nowhere", func(s *Setup) {
 			s.Tasks = []Task{{Name: "cam", Height: 8, Width: 8, Pictures: Pictures{Directory: "/nowhere", Count: 1}}}
 		}},
 		{"missing network", "absent.onnx", func(s *Setup) {
 			s.Tasks = []Task{{
-				Name: "cam", Cut: 1, DType: workloads.Uint8, Height: 8, Width: 8, Pictures: Pictures{Bytes: 800, Count: 1},
+				Name: "cam", Cut: 1, Wire: workloads.Wire{DType: workloads.Uint8}, Height: 8, Width: 8, Pictures: Pictures{Bytes: 800, Count: 1},
 				Half: model.File{Path: "/absent.onnx", Input: model.Tensor{Name: "in", Shape: []int64{1, 3, 8, 8}}},
 			}}
 		}},

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // half is one part of a network, ready to run. Input and Output are its own buffers. It is used by the compute thread only.
@@ -76,6 +78,14 @@ func (n *node) openHalves(ctx context.Context, tasks []Task, use func(i int, h h
 		return nil
 	})
 }
+
+// codec makes the codec of a tensor for the compute thread.
+func (n *node) codec(w workloads.Wire, t model.Tensor) (*wire.Codec, error) {
+	return wire.New(w, t.Shape[min(1, len(t.Shape)):], &n.coding) // without the batch
+}
+
+// exactly is how tensors travel that are to be verified.
+func exactly() workloads.Wire { return workloads.Wire{DType: workloads.Float32} }
 
 // elements is the number of values in a tensor of known shape.
 func elements(t model.Tensor) int {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // HeaderBytes is the length of the header before every message's payload.
@@ -41,17 +43,6 @@ const (
 	GoodputMessage
 )
 
-// Encoding is how a payload's bytes are to be read.
-type Encoding uint8
-
-// The encodings of a payload.
-const (
-	EncodedRaw     Encoding = iota // not a tensor: a JPEG picture or a fixed structure
-	EncodedUint8                   // per-tensor affine: x = Scale·(q − Zero)
-	EncodedFloat16                 // IEEE 754 binary16, little-endian
-	EncodedFloat32                 // IEEE 754 binary32, little-endian
-)
-
 // Header precedes every message on a connection between an edge and the cloud. On the wire it is
 // HeaderBytes long, little-endian:
 //
@@ -62,11 +53,9 @@ const (
 //
 // The checksum covers the bytes before it, so that a stream that got out of step is noticed at once.
 type Header struct {
-	Kind     Kind
-	Encoding Encoding
-	// Zero and Scale are the affine parameters of EncodedUint8.
-	Zero  uint8
-	Scale float32
+	Kind Kind
+	// Head says how the payload is to be read.
+	wire.Head
 	// Stream is the task's or flow's number in the run.
 	Stream uint32
 	// Length is the payload's length in bytes.
@@ -77,7 +66,7 @@ type Header struct {
 
 const (
 	headerMagic   = "SBED"
-	headerVersion = 1
+	headerVersion = 2
 )
 
 // Bytes returns the header as it travels.
@@ -97,11 +86,11 @@ func (h Header) Bytes() [HeaderBytes]byte {
 // checksum, an unknown kind or encoding, or a payload longer than MaxPayload.
 func ParseHeader(b [HeaderBytes]byte) (Header, error) {
 	h := Header{
-		Kind: Kind(b[5]), Encoding: Encoding(b[6]), Zero: b[7],
+		Kind:   Kind(b[5]),
+		Head:   wire.Head{Encoding: wire.Encoding(b[6]), Zero: b[7], Scale: math.Float32frombits(binary.LittleEndian.Uint32(b[24:]))},
 		Stream: binary.LittleEndian.Uint32(b[8:]),
 		Length: binary.LittleEndian.Uint32(b[12:]),
 		Frame:  binary.LittleEndian.Uint64(b[16:]),
-		Scale:  math.Float32frombits(binary.LittleEndian.Uint32(b[24:])),
 	}
 	switch {
 	case string(b[:4]) != headerMagic:
@@ -113,8 +102,8 @@ func ParseHeader(b [HeaderBytes]byte) (Header, error) {
 			binary.LittleEndian.Uint32(b[28:]), crc32.ChecksumIEEE(b[:28]))
 	case h.Kind < OpenStream || h.Kind > GoodputMessage:
 		return Header{}, fmt.Errorf("%w: unknown kind %d", ErrHeader, h.Kind)
-	case h.Encoding > EncodedFloat32:
-		return Header{}, fmt.Errorf("%w: unknown encoding %d", ErrHeader, h.Encoding)
+	case !h.Encoding.Valid():
+		return Header{}, fmt.Errorf("%w: unknown %v", ErrHeader, h.Encoding)
 	case h.Length > MaxPayload:
 		return Header{}, fmt.Errorf("%w: a payload of %d bytes, at most %d are allowed", ErrHeader, h.Length, MaxPayload)
 	}

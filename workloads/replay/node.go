@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // progressEvery is how often a node tells the harness what it has counted.
@@ -78,6 +79,7 @@ type node struct {
 	loop    *loop
 	worker  *worker
 	halves  halves
+	coding  wire.Thread // the compute thread's
 	log     *logger
 	settled sync.Once
 	tickers sync.WaitGroup

@@ -186,6 +186,8 @@ type testTask struct {
 	model    string
 	cut      int
 	dtype    workloads.DType
+	scale    string
+	compress string
 	frames   int
 	interval time.Duration
 }
@@ -199,7 +201,8 @@ func (task testTask) spec(t *testing.T, store model.Store, stream uint32, edge s
 		t.Fatal(err)
 	}
 	lower = Task{
-		Stream: stream, Name: fmt.Sprintf("task-%d", stream), Edge: edge, Cut: task.cut, DType: task.dtype,
+		Stream: stream, Name: fmt.Sprintf("task-%d", stream), Edge: edge, Cut: task.cut,
+		Wire:   workloads.Wire{DType: task.dtype, Scale: task.scale, Compress: task.compress},
 		Height: testHeight, Width: testWidth,
 	}
 	upper = lower

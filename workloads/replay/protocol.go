@@ -60,8 +60,8 @@ type Task struct {
 	// Port is what the edge sends the task's frames from, and Port + 1 what it verifies from, so that links can tell its packets
 	// from others; 0 is any (edge).
 	Port uint16 `json:"port,omitempty"`
-	// DType is the type the tensor travels as; ignored at cut 0.
-	DType workloads.DType `json:"dtype,omitempty"`
+	// Wire is how the tensor travels; ignored at cut 0.
+	Wire workloads.Wire `json:"wire,omitzero"`
 	// Height and Width are the size of the network's input in pixels.
 	Height int `json:"height"`
 	Width  int `json:"width"`
@@ -124,7 +124,7 @@ type Ready struct {
 type StreamSize struct {
 	Stream uint32      `json:"stream"`
 	Input  units.Bytes `json:"input"` // the encoded picture
-	Wire   units.Bytes `json:"wire"`  // header and payload
+	Wire   units.Bytes `json:"wire"`  // header and payload, before compression
 }
 
 // Probe asks an edge to fill its uplink with a bulk transfer over a connection of its own.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // whole runs the uncut network on a picture.
@@ -33,6 +35,12 @@ func whole(t *testing.T, store model.Store, name string, picture []byte) []float
 	return append([]float32(nil), s.Output()...)
 }
 
+// number is the index of a test's task by its name.
+func number(task string) (n int) {
+	fmt.Sscanf(task, "task-%d", &n)
+	return n
+}
+
 func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 	testutil.NeedsEngine(t)
 	b := newBed(t, 2)
@@ -41,10 +49,12 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 		{edge: 0, model: "cnn2", cut: 0, frames: 9, interval: 50 * time.Millisecond},
 		{edge: 1, model: "cnn2", cut: 5, dtype: workloads.Float32, frames: 12, interval: 40 * time.Millisecond},
 		{edge: 1, model: "cnn1", cut: 1, dtype: workloads.Uint8, frames: 12, interval: 40 * time.Millisecond},
+		{edge: 0, model: "cnn2", cut: 1, dtype: workloads.Float32, compress: workloads.CompressZstd, frames: 9, interval: 50 * time.Millisecond},
+		{edge: 1, model: "cnn1", cut: 2, dtype: workloads.Uint4, scale: workloads.ScaleChannel, compress: workloads.CompressS2, frames: 9, interval: 50 * time.Millisecond},
 	}
 	b.setup(tasks, nil, nil)
 	t0 := b.start()
-	b.wait("all answers", func() bool { return b.answered(0) == 21 && b.answered(1) == 24 })
+	b.wait("all answers", func() bool { return b.answered(0) == 30 && b.answered(1) == 33 })
 	b.finish()
 
 	classes := map[string][]int32{} // of the uncut network, by task and picture
@@ -100,8 +110,13 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 			if f.Cut > 0 && f.HeadCPU <= 0 || u.TailCPU <= 0 && f.Cut < 5 {
 				t.Errorf("%s, frame %d: CPU time of head %d, of tail %d", f.Task, f.Frame, f.HeadCPU, u.TailCPU)
 			}
-			if want := classes[f.Task][f.Frame%3]; f.Task != "task-3" && f.Class != want {
+			if want := classes[f.Task][f.Frame%3]; f.Task != "task-3" && f.Task != "task-5" && f.Class != want {
 				t.Errorf("%s, frame %d: class %d, the uncut network says %d", f.Task, f.Frame, f.Class, want)
+			}
+			spec, _ := tasks[number(f.Task)].spec(t, b.store, 0, "")
+			if longest := HeaderBytes + int(wire.Bytes(spec.Wire, spec.Half.Output.Shape[min(1, len(spec.Half.Output.Shape)):])); f.Cut > 0 &&
+				(f.WireBytes > longest || (spec.Wire.Compress != "") == (f.WireBytes == longest)) {
+				t.Errorf("%s, frame %d: %d bytes on the wire, %d before compression (%+v)", f.Task, f.Frame, f.WireBytes, longest, spec.Wire)
 			}
 			if distance := math.Abs(float64(f.InputBytes)/testBytes - 1); distance > 0.05 {
 				t.Errorf("%s, frame %d: a picture of %d bytes, %d were asked for", f.Task, f.Frame, f.InputBytes, testBytes)
@@ -120,8 +135,8 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(verified) != 2 {
-			t.Fatalf("%s verified %d tasks, want 2", e.Name, len(verified))
+		if len(verified) != 3 {
+			t.Fatalf("%s verified %d tasks, want 3", e.Name, len(verified))
 		}
 		for _, v := range verified {
 			want := outputs[v.Task][v.Picture]

@@ -36,9 +36,12 @@ func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
 
 	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.pictures[v.Picture]
 	if t.Cut > 0 {
-		payload = make([]byte, EncodedFloat32.width()*elements(t.Half.Output))
+		exact, err := e.codec(exactly(), t.Half.Output)
+		if err != nil {
+			return v, err
+		}
 		if err := e.worker.call(ctx, func() (err error) {
-			header, err = t.encode(v.Frame, EncodedFloat32, payload)
+			header, payload, err = t.encode(v.Frame, exact, make([]byte, exact.Bytes()))
 			return err
 		}); err != nil {
 			return v, err
@@ -66,6 +69,6 @@ func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
 	if h.Stream != t.Stream || h.Frame != v.Frame {
 		return v, fmt.Errorf("%w: the vector of stream %d, frame %d came for stream %d, frame %d", ErrHeader, h.Stream, h.Frame, t.Stream, v.Frame)
 	}
-	v.Output = make(Vector, len(raw)/EncodedFloat32.width())
-	return v, DecodeTensor(EncodedFloat32, 0, 0, raw, v.Output)
+	v.Output, err = vectorFrom(raw)
+	return v, err
 }
