@@ -72,14 +72,15 @@ func (c *costTables) table(key costKey, task workloads.Task, source workloads.So
 func (c *costTables) exact(key costKey, task workloads.Task, source workloads.Source) []scheduler.Demand {
 	input := float64(key.input) * key.fps
 	var table []scheduler.Demand
-	for cut, layer := range c.system.profile(task, source).Layers {
+	profile := c.system.profile(task, source)
+	for cut := range profile.Layers {
 		bytes := c.system.messageBytes(task, source, cut)
 		if c.rules.Framing {
 			bytes = shape.WireBytes(bytes)
 		}
 		rate := scheduler.Bandwidth(bytes, key.fps, key.deadline, key.delay, c.rules.Margin)
 		table = append(table, scheduler.Demand{
-			Rate: rate / units.Rate(input), Compute: units.FLOPS(layer.FLOPs * key.fps / input)})
+			Rate: rate / units.Rate(input), Compute: units.FLOPS(c.system.operations(profile, cut) * key.fps / input)})
 	}
 	return table
 }
@@ -98,7 +99,7 @@ func (c *costTables) nominal(key costKey) []scheduler.Demand {
 		}
 		rate := scheduler.Bandwidth(frame, key.fps, key.deadline, key.delay, c.rules.Margin)
 		table = append(table, scheduler.Demand{
-			Rate: rate * units.Rate(ratio/(float64(frame)*key.fps)), Compute: units.FLOPS(layer.FLOPs / input)})
+			Rate: rate * units.Rate(ratio/(float64(frame)*key.fps)), Compute: units.FLOPS(c.system.operations(profile, cut) / input)})
 	}
 	return table
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/workloads/model"
 )
 
 func TestTheExampleSchedulerMakesAFeasibleSchedule(t *testing.T) {
@@ -94,7 +95,7 @@ func TestNominalRatiosShareATablePerNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := resolve(e)
+	s, err := resolve(t.Context(), e, model.Store{})
 	if err != nil {
 		t.Fatal(err)
 	}

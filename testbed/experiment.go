@@ -43,6 +43,10 @@ type Scheduler struct {
 	Framing bool `yaml:"framing" json:"framing"`
 	// Ratios are those of each picture's real tensors, or nominal: one for each network and cut, as in the paper's simulation.
 	Ratios string `yaml:"ratios" json:"ratios"`
+	// Overheads says whether a head costs the operations counted from its shapes, or what its time on this host is worth.
+	Overheads string `yaml:"overheads" json:"overheads"`
+	// Measured are head costs measured before, in a run this experiment repeats. What is missing is measured anew.
+	Measured *Measured `yaml:"measured,omitempty" json:"measured,omitempty"`
 	// Schedule is used as it is instead of asking the algorithm. A file:PATH is read into it.
 	Schedule *scheduler.Schedule `yaml:"schedule,omitempty" json:"schedule,omitempty"`
 }
@@ -96,6 +100,12 @@ const (
 	SharingBorrow   = "borrow"
 )
 
+// What Scheduler.Overheads takes.
+const (
+	OverheadsCounted  = "counted"
+	OverheadsMeasured = "measured"
+)
+
 // The latency QoS.On names.
 const (
 	OnTransfer = "transfer"
@@ -105,7 +115,7 @@ const (
 // DefaultExperiment holds what an experiment file leaves out; it lacks a name, a topology and a workload.
 func DefaultExperiment() *Experiment {
 	return &Experiment{
-		Scheduler: Scheduler{Algorithm: "layer", Margin: 0.1, Undeployed: UndeployedDrop, Framing: true, Ratios: RatiosExact},
+		Scheduler: Scheduler{Algorithm: "layer", Margin: 0.1, Undeployed: UndeployedDrop, Framing: true, Ratios: RatiosExact, Overheads: OverheadsCounted},
 		QoS:       QoS{Quantile: 0.99, On: OnTransfer},
 		Emulation: Emulation{
 			Runtime:  "native",
@@ -121,7 +131,7 @@ func DefaultExperiment() *Experiment {
 
 // choices lists the words an experiment takes, and those of the format that this version cannot do yet.
 type choices struct {
-	algorithm, undeployed, ratios, on, runtime, sharing, delay, congestion spec.Choice
+	algorithm, undeployed, ratios, overheads, on, runtime, sharing, delay, congestion spec.Choice
 }
 
 func known() choices {
@@ -131,6 +141,7 @@ func known() choices {
 		},
 		undeployed: spec.Choice{Now: []string{UndeployedDrop, UndeployedCloud}},
 		ratios:     spec.Choice{Now: []string{RatiosExact, RatiosNominal}},
+		overheads:  spec.Choice{Now: []string{OverheadsCounted, OverheadsMeasured}},
 		on:         spec.Choice{Now: []string{OnTransfer, OnEndToEnd}},
 		runtime:    spec.Choice{Now: []string{"native", "docker"}},
 		sharing:    spec.Choice{Now: []string{SharingShared, SharingReserved, SharingBorrow}},
@@ -305,6 +316,12 @@ func (s Scheduler) validate(c spec.Cursor) error {
 		return err
 	}
 	if err := known().ratios.Check(c.Field("ratios"), s.Ratios); err != nil {
+		return err
+	}
+	if err := known().overheads.Check(c.Field("overheads"), s.Overheads); err != nil {
+		return err
+	}
+	if err := s.Measured.validate(c.Field("measured")); err != nil {
 		return err
 	}
 	if s.Schedule == nil {

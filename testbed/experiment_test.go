@@ -65,7 +65,7 @@ seed: 7
 `)
 	want := &Experiment{
 		Name: "x", Topology: got.Topology, Workload: got.Workload,
-		Scheduler: Scheduler{Algorithm: "fixed:2", Undeployed: UndeployedCloud, Ratios: "exact"},
+		Scheduler: Scheduler{Algorithm: "fixed:2", Undeployed: UndeployedCloud, Ratios: "exact", Overheads: "counted"},
 		QoS:       QoS{Quantile: 0.9, On: OnEndToEnd},
 		Emulation: Emulation{
 			Runtime: "docker", Dilation: 2.5, Sharing: "shared", Delay: "netem", TCP: TCP{Congestion: "reno"}, Duration: 3e9,

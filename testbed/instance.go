@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/splitbed/splitbed/internal/units"
@@ -19,6 +20,7 @@ type system struct {
 	edges    map[string]int // index into topology.Edges by name
 	profiles map[pictureSize]model.Profile
 	usual    map[string]model.Profile // by network, at the size it was made for
+	measured *Measured                // nil where overheads are counted
 }
 
 // pictureSize is what a network's costs depend on.
@@ -28,7 +30,7 @@ type pictureSize struct {
 }
 
 // newSystem profiles every network of the workload at every picture size it meets.
-func newSystem(topology *topologies.Topology, workload *workloads.Resolved) (*system, error) {
+func newSystem(ctx context.Context, topology *topologies.Topology, workload *workloads.Resolved, rules Scheduler, store model.Store) (*system, error) {
 	s := &system{topology: topology, workload: workload, edges: map[string]int{}, profiles: map[pictureSize]model.Profile{}}
 	for i, e := range topology.Edges {
 		s.edges[e.Name] = i
@@ -50,6 +52,11 @@ func newSystem(topology *topologies.Topology, workload *workloads.Resolved) (*sy
 	if s.usual, err = usualProfiles(workload); err != nil {
 		return nil, err
 	}
+	if rules.Overheads == OverheadsMeasured {
+		if s.measured, err = rules.Measured.complete(ctx, store, s.headsNeeded(rules)); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -65,6 +72,30 @@ func (s *system) messageBytes(task workloads.Task, source workloads.Source, cut 
 		return replay.HeaderBytes + source.Input
 	}
 	return replay.HeaderBytes + wire.Bytes(task.Wire, s.profile(task, source).Layers[cut].Shape)
+}
+
+// headsNeeded lists the networks and picture sizes whose heads a schedule under these rules is made of.
+func (s *system) headsNeeded(rules Scheduler) []model.Profile {
+	var all []model.Profile
+	for _, p := range s.profiles {
+		all = append(all, p)
+	}
+	if rules.Ratios == RatiosNominal {
+		for _, p := range s.usual {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// operations is what layers 1..cut cost an edge for a picture of this size.
+func (s *system) operations(profile model.Profile, cut int) float64 {
+	if cut > 0 {
+		if heads := s.measured.heads(profile); heads != nil {
+			return heads.GFLOP[cut-1] * 1e9
+		}
+	}
+	return profile.Layers[cut].FLOPs
 }
 
 // delay is the one-way delay from an edge to the cloud: its uplink's and that of every trunk on the way.

@@ -40,7 +40,9 @@ type Plan struct {
 	Warmup   units.Virtual  `json:"warmup"`
 	Duration units.Virtual  `json:"duration"`
 	// Drain is how long answers are waited for after the window.
-	Drain      units.Virtual  `json:"drain"`
+	Drain units.Virtual `json:"drain"`
+	// Measured is what heads cost where overheads are measured.
+	Measured   *Measured      `json:"measured_overheads,omitempty"`
 	Streams    []Stream       `json:"streams"`
 	Background []Flow         `json:"background,omitempty"`
 	Network    *emulator.Plan `json:"network"`
@@ -78,7 +80,7 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 // scheduled is the part of a plan that does not depend on the host: what runs where, and when its frames come.
 func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, error) {
 	o.Progress.Phase(Resolve, "")
-	s, err := resolve(e)
+	s, err := resolve(ctx, e, o.Store)
 	if err != nil {
 		return nil, nil, inputError(err)
 	}
@@ -86,7 +88,13 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 	started := time.Now()
 	p := &Plan{
 		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
-		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration,
+		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration, Measured: s.measured,
+	}
+	if s.measured != nil {
+		// Inlined, so that experiment.yaml repeats the run wherever it is run.
+		inlined := *e
+		inlined.Scheduler.Measured = s.measured
+		p.Experiment = &inlined
 	}
 	if err := p.schedule(ctx, s, o); err != nil {
 		return nil, nil, err
@@ -100,8 +108,9 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 	return p, s, p.givePorts()
 }
 
-// resolve looks up everything an experiment names.
-func resolve(e *Experiment) (*system, error) {
+// resolve looks up everything an experiment names. Where overheads are measured it takes what the experiment or the store has
+// and measures the rest, which needs the engine.
+func resolve(ctx context.Context, e *Experiment, store model.Store) (*system, error) {
 	topology, err := e.Topology.Expand()
 	if err != nil {
 		return nil, err
@@ -110,7 +119,7 @@ func resolve(e *Experiment) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSystem(topology, workload)
+	return newSystem(ctx, topology, workload, e.Scheduler, store)
 }
 
 // schedule plans the tasks, or takes a schedule made elsewhere, and checks it.

@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/internal/atomicfile"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/workloads/model"
 )
 
 // ScheduleReport is what one algorithm makes of an experiment.
@@ -81,7 +82,7 @@ func (r ScheduleReport) CutCounts() string {
 // PlanSchedules plans an experiment with each of the algorithms, or with its own where none is named, without
 // emulating anything. Errors are *InputError.
 func PlanSchedules(ctx context.Context, e *Experiment, algorithms ...string) ([]ScheduleReport, error) {
-	p, err := NewProblem(e)
+	p, err := NewProblem(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +116,23 @@ type Problem struct {
 	bounds map[int]int // by the first cut
 }
 
-// NewProblem resolves an experiment. Its errors are *InputError.
-func NewProblem(e *Experiment) (*Problem, error) {
-	s, err := resolve(e)
+// NewProblem resolves an experiment, with the default store. Its errors are *InputError.
+func NewProblem(ctx context.Context, e *Experiment) (*Problem, error) {
+	s, err := resolveHere(ctx, e)
 	if err != nil {
 		return nil, inputError(err)
 	}
 	p := &Problem{inst: s.instance(e.Scheduler), window: e.Emulation.Duration, bounds: map[int]int{}}
 	return p, inputError(p.inst.Validate())
+}
+
+// resolveHere resolves an experiment with the default store.
+func resolveHere(ctx context.Context, e *Experiment) (*system, error) {
+	store, err := model.DefaultStore()
+	if err != nil {
+		return nil, err
+	}
+	return resolve(ctx, e, store)
 }
 
 // Plan plans with an algorithm, or takes the schedule that s brings. The margin, framing and ratios of s are those of the
@@ -200,8 +210,8 @@ type Explanation struct {
 }
 
 // ExplainTask explains what the schedule of a report makes of a task. An unknown task is an *InputError.
-func ExplainTask(e *Experiment, report ScheduleReport, task string) (Explanation, error) {
-	s, err := resolve(e)
+func ExplainTask(ctx context.Context, e *Experiment, report ScheduleReport, task string) (Explanation, error) {
+	s, err := resolveHere(ctx, e)
 	if err != nil {
 		return Explanation{}, inputError(err)
 	}
@@ -225,8 +235,8 @@ func ExplainTask(e *Experiment, report ScheduleReport, task string) (Explanation
 }
 
 // WriteInstance writes the scheduling problem of an experiment as JSON to a file.
-func WriteInstance(path string, e *Experiment) error {
-	s, err := resolve(e)
+func WriteInstance(ctx context.Context, path string, e *Experiment) error {
+	s, err := resolveHere(ctx, e)
 	if err != nil {
 		return inputError(err)
 	}

@@ -25,8 +25,9 @@ const Simulated = "simulated"
 // limits or background traffic. What the cloud computes is not in it either, so an experiment whose deadline is that of
 // the answer is an *InputError, as is everything [Run] calls one.
 func Simulate(ctx context.Context, e *Experiment, o Options) (*results.Summary, error) {
-	if o.Progress == nil {
-		o.Progress = Silent{}
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
 	}
 	if e.QoS.On == OnEndToEnd {
 		return nil, inputError(errors.New("qos.on: the model ends in the cloud and knows no end_to_end latency; use transfer, or emulate"))

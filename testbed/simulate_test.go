@@ -12,6 +12,7 @@ import (
 
 	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/workloads/model"
 )
 
 func simulated(t *testing.T, e *Experiment) (*results.Summary, string) {
@@ -46,7 +47,7 @@ func TestASimulationOfOneTaskIsBytesOverRate(t *testing.T) {
 	if s.Verdict != results.Kept || !s.Simulated || s.Fidelity.Verdict != results.NotEmulated || s.QoS.Frames != 20 {
 		t.Errorf("verdict %s, simulated %v, fidelity %s, %d frames; want kept, true, simulated, 20", s.Verdict, s.Simulated, s.Fidelity.Verdict, s.QoS.Frames)
 	}
-	sys, err := resolve(e)
+	sys, err := resolve(t.Context(), e, model.Store{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type Stream struct {
 	MessageBytes units.Bytes `json:"message_bytes"`
 	// Port is the first of the two TCP ports its edge sends from where links are divided among tasks; 0 where any will do.
 	Port uint16 `json:"port,omitempty"`
-	// FLOPs and TailFLOPs are the operations a frame costs the edge and the cloud.
+	// FLOPs and TailFLOPs are the operations a frame costs the edge and the cloud; with measured overheads, FLOPs is what
+	// the head's time is worth.
 	FLOPs     float64 `json:"flops"`
 	TailFLOPs float64 `json:"tail_flops"`
 	// Predicted is the transfer latency the fluid model expects: the median over the window.
@@ -94,12 +95,13 @@ func (s *system) streams(inst scheduler.Instance, schedule scheduler.Schedule, u
 }
 
 func (s *system) stream(task workloads.Task, source workloads.Source, cut int, arrivals []units.Virtual) Stream {
-	layers := s.profile(task, source).Layers
+	profile := s.profile(task, source)
+	layers := profile.Layers
 	return Stream{
 		Task: task.Name, Edge: source.Edge, Model: task.Model, Height: source.Height, Width: source.Width,
 		Cut: cut, Cuts: len(layers) - 1, Deadline: task.Deadline, Wire: task.Wire, Source: source,
 		MessageBytes: s.messageBytes(task, source, cut),
-		FLOPs:        layers[cut].FLOPs,
+		FLOPs:        s.operations(profile, cut),
 		TailFLOPs:    layers[len(layers)-1].FLOPs - layers[cut].FLOPs,
 		Arrivals:     arrivals,
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
 	"github.com/splitbed/splitbed/workloads/wire"
 )
@@ -33,7 +34,7 @@ emulation: {warmup: 0s, duration: 1s}
 			t.Errorf("%s: agreement %v, want a figure, and 1 where the tensor travels exactly", task.Task, task.Agreement)
 		}
 	}
-	sys, err := resolve(e)
+	sys, err := resolve(t.Context(), e, model.Store{})
 	if err != nil {
 		t.Fatal(err)
 	}

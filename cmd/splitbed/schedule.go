@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -23,6 +24,7 @@ func scheduleCommand() *cli.Command {
 			&cli.BoolFlag{Name: "timeline", Usage: "what an online algorithm decides, and when"},
 			&cli.BoolFlag{Name: "edges", Usage: "the use of every edge and trunk as well"},
 			&cli.StringFlag{Name: "write-instance", Usage: "write the scheduling problem as JSON to `FILE`, for a scheduler of your own"},
+			&cli.StringFlag{Name: "overheads", Usage: "what heads cost: counted from shapes, or measured on this host"},
 			jsonFlag(),
 		},
 		Action: schedule,
@@ -35,7 +37,7 @@ func schedule(c *cli.Context) error {
 		return err
 	}
 	if path := c.String("write-instance"); path != "" {
-		if err := testbed.WriteInstance(path, experiment); err != nil {
+		if err := testbed.WriteInstance(c.Context, path, experiment); err != nil {
 			return err
 		}
 	}
@@ -73,7 +75,7 @@ func schedule(c *cli.Context) error {
 		printTimelines(c.App.Writer, plans)
 	}
 	if task := c.String("explain"); task != "" {
-		return explain(c.App.Writer, experiment, plans, task)
+		return explain(c.Context, c.App.Writer, experiment, plans, task)
 	}
 	return nil
 }
@@ -118,9 +120,9 @@ func printUse(out io.Writer, plans []testbed.ScheduleReport) error {
 }
 
 // explain says what each algorithm makes of a task, and why.
-func explain(out io.Writer, experiment *testbed.Experiment, plans []testbed.ScheduleReport, task string) error {
+func explain(ctx context.Context, out io.Writer, experiment *testbed.Experiment, plans []testbed.ScheduleReport, task string) error {
 	for _, p := range plans {
-		x, err := testbed.ExplainTask(experiment, p, task)
+		x, err := testbed.ExplainTask(ctx, experiment, p, task)
 		if err != nil {
 			return err
 		}
@@ -162,6 +164,12 @@ func scheduledExperiment(c *cli.Context) (*testbed.Experiment, error) {
 	}
 	if err := experiment.Replace(c.String("topology"), c.String("workload")); err != nil {
 		return nil, &testbed.InputError{Err: err}
+	}
+	if c.IsSet("overheads") {
+		experiment.Scheduler.Overheads = c.String("overheads")
+		if err := experiment.Validate(); err != nil {
+			return nil, &testbed.InputError{Err: err}
+		}
 	}
 	return experiment, nil
 }

@@ -187,7 +187,7 @@ func (r *runner) group(ctx context.Context, jobs []job) error {
 	var problem *testbed.Problem
 	var unsolvable error
 	if r.sweep.Mode == Schedule {
-		problem, unsolvable = testbed.NewProblem(jobs[0].experiment)
+		problem, unsolvable = testbed.NewProblem(ctx, jobs[0].experiment)
 	}
 	for _, j := range jobs {
 		if ctx.Err() != nil {

@@ -81,6 +81,25 @@ func Profile(ctx context.Context, store model.Store, name string, h, w int) (Mod
 	return out, nil
 }
 
+// HeadTimes are the CPU times of layers 1..k for k = 1..N on one core of this host, each the best of several runs.
+func HeadTimes(ctx context.Context, store model.Store, p model.Profile) ([]time.Duration, error) {
+	times := make([]time.Duration, 0, p.Cuts())
+	for k := 1; k <= p.Cuts(); k++ {
+		head, err := store.Head(p.Model, p.Height, p.Width, k)
+		if err != nil {
+			return nil, err
+		}
+		picture := make([]float32, head.Input.Elems())
+		fillNoise(picture)
+		_, took, err := measure(ctx, head, picture, profileBudget)
+		if err != nil {
+			return nil, fmt.Errorf("layers 1 to %d of %s: %w", k, p.Model, err)
+		}
+		times = append(times, took)
+	}
+	return times, nil
+}
+
 // measureCut times both halves of cut row.K and returns the tail's answer to the head's output.
 func measureCut(ctx context.Context, store model.Store, p model.Profile, picture []float32, row *LayerProfile) ([]float32, error) {
 	head, err := store.Head(p.Model, p.Height, p.Width, row.K)

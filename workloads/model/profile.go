@@ -29,7 +29,9 @@ type Layer struct {
 type Profile struct {
 	Model         string
 	Height, Width int
-	Layers        []Layer
+	// Digest tells one content of an ONNX file from another; empty for a built-in network.
+	Digest string
+	Layers []Layer
 }
 
 // Describe returns a built-in network's profile for pictures of h×w pixels. It computes shapes only:

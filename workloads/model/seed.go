@@ -43,6 +43,9 @@ const (
 	weightSeed     = 1
 )
 
+// Version is that of the built-in networks, their weights and their files.
+const Version = builderVersion
+
 const biasSpread = 0.1
 
 // appendRow appends row r of the weight as little-endian float32. It is a pure function of seed, name
