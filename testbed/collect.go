@@ -98,11 +98,13 @@ func join(s Stream, number int, due units.Virtual, edge replay.EdgeFrame, cloud 
 
 func nodeLog(dir, node string) string { return filepath.Join(dir, logsDir, node+".jsonl") }
 
-// loadedEdges lists the edges that have streams, in the topology's order.
+// loadedEdges lists the edges that have frames, in the topology's order.
 func (p *Plan) loadedEdges() []string {
 	loaded := map[string]bool{}
 	for _, s := range p.Streams {
-		loaded[s.Edge] = true
+		if len(s.Arrivals) > 0 {
+			loaded[s.Edge] = true
+		}
 	}
 	var names []string
 	for _, n := range p.Network.Nodes {

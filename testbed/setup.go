@@ -7,7 +7,6 @@ import (
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/workloads"
-	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
@@ -18,32 +17,33 @@ const (
 	cloudNice = 10
 )
 
-// setup is a node's part in the run. The networks' files come from the store, where they are made if need be.
-func (p *Plan) setup(n emulator.Node, store model.Store, log string) (replay.Setup, error) {
+// setup is a node's part in the run. The networks' files come from halves, which makes them if need be.
+func (p *Plan) setup(n emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
 	if n.Name == emulator.CloudName {
-		return p.cloudSetup(n, store, log)
+		return p.cloudSetup(n, halves, log)
 	}
-	return p.edgeSetup(n, store, log)
+	return p.edgeSetup(n, halves, log)
 }
 
 // edgeSetup is what an edge has to do: the head of every stream that starts at it.
-func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (replay.Setup, error) {
+func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
 	setup := replay.Setup{
 		Role: replay.Edge, Address: address(node.Peers[0].Remote),
 		Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log,
 	}
+	verified := p.verified()
 	for i, s := range p.Streams {
-		if s.Edge != node.Name {
+		if s.Edge != node.Name || len(s.Arrivals) == 0 {
 			continue
 		}
 		task, err := s.task(i)
 		if err != nil {
 			return setup, err
 		}
-		if task.Half, _, err = replay.Halves(store, s.Model, s.Height, s.Width, s.Cut); err != nil {
+		if task.Half, _, err = halves.Halves(s.Model, s.Height, s.Width, s.Cut); err != nil {
 			return setup, err
 		}
-		task.Pictures, task.First = s.pictures(), uint64(s.First)
+		task.Pictures, task.First, task.Verify = s.pictures(), uint64(s.First), verified[i]
 		for _, at := range s.Arrivals {
 			task.Captures = append(task.Captures, p.wallOffset(at))
 		}
@@ -54,7 +54,7 @@ func (p *Plan) edgeSetup(node emulator.Node, store model.Store, log string) (rep
 }
 
 // cloudSetup is what the cloud has to do: the tail of every stream.
-func (p *Plan) cloudSetup(node emulator.Node, store model.Store, log string) (replay.Setup, error) {
+func (p *Plan) cloudSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
 	setup := replay.Setup{Role: replay.Cloud, Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Flows: p.flows("")}
 	if node.CPU == nil {
 		setup.Threads, setup.Nice = p.Host.Cores, cloudNice
@@ -63,11 +63,14 @@ func (p *Plan) cloudSetup(node emulator.Node, store model.Store, log string) (re
 		setup.Listen = append(setup.Listen, address(peer.Local))
 	}
 	for i, s := range p.Streams {
+		if len(s.Arrivals) == 0 {
+			continue
+		}
 		task, err := s.task(i)
 		if err != nil {
 			return setup, err
 		}
-		if _, task.Half, err = replay.Halves(store, s.Model, s.Height, s.Width, s.Cut); err != nil {
+		if _, task.Half, err = halves.Halves(s.Model, s.Height, s.Width, s.Cut); err != nil {
 			return setup, err
 		}
 		setup.Tasks = append(setup.Tasks, task)
@@ -83,8 +86,10 @@ func (s Stream) task(index int) (replay.Task, error) {
 	return replay.Task{Stream: uint32(index), Name: s.Task, Edge: s.Edge, Cut: s.Cut, Port: s.Port, Wire: s.Wire, Height: s.Height, Width: s.Width}, nil
 }
 
+// pictures are no more than there are frames to show them: a large run has thousands of streams with one frame each.
 func (s Stream) pictures() replay.Pictures {
-	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: workloads.PicturesPerSource}
+	count := min(workloads.PicturesPerSource, len(s.Arrivals))
+	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: count}
 }
 
 // flows are the background flows of an edge, or of all edges where edge is empty. Both ends of a flow know

@@ -96,8 +96,9 @@ func (t *testbed) setUp(ctx context.Context) error {
 		return cause(ctx, err)
 	}
 	nodes := t.plan.Network.Nodes
+	halves := replay.NewHalfMaker(t.options.Store)
 	for _, n := range slices.Backward(nodes) { // the cloud is the last, and must listen before an edge connects
-		setup, err := t.plan.setup(n, t.options.Store, t.dir.nodeLog(n.Name))
+		setup, err := t.plan.setup(n, halves, t.dir.nodeLog(n.Name))
 		if err != nil {
 			return err
 		}
@@ -287,6 +288,9 @@ func (t *testbed) probeCompute(ctx context.Context) error {
 func (p *Plan) computes() map[string]bool {
 	computes := map[string]bool{}
 	for _, s := range p.Streams {
+		if len(s.Arrivals) == 0 {
+			continue
+		}
 		if s.Cut > 0 {
 			computes[s.Edge] = true
 		}

@@ -83,5 +83,24 @@ func Init() error {
 	if err := ort.DisableTelemetry(); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
+	return shareArena()
+}
+
+// shareArena makes one arena for all sessions of the process. They compute in turn, so it holds what the largest of them
+// needs; an arena each would add up over hundreds of heads.
+func shareArena() error {
+	memory, err := ort.GetMemoryInfo()
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	const noLimit, sameAsRequested, unset = 0, 1, -1
+	arena, err := ort.NewArenaCfg(noLimit, sameAsRequested, unset, unset)
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	defer arena.Destroy()
+	if err := ort.CreateAndRegisterAllocator(memory, arena); err != nil {
+		return fmt.Errorf("engine: sharing an arena between sessions: %w", err)
+	}
 	return nil
 }

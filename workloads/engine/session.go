@@ -77,6 +77,11 @@ func (s *Session) open(f model.File, o Options) error {
 		return err
 	}
 	defer options.Destroy()
+	if f.Prepared {
+		if err := options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelDisableAll); err != nil {
+			return err
+		}
+	}
 	if s.input, err = ort.NewEmptyTensor[float32](f.Input.Shape); err != nil {
 		return err
 	}
@@ -102,6 +107,7 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 		func() error { return options.SetInterOpNumThreads(1) },
 		func() error { return options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll) },
 		func() error { return options.AddSessionConfigEntry("session.disable_prepacking", "1") },
+		func() error { return options.AddSessionConfigEntry("session.use_env_allocators", "1") },
 		func() error { return options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0") },
 		func() error { return options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0") },
 	} {

@@ -25,6 +25,8 @@ type Store struct{ Dir string }
 type File struct {
 	Path          string
 	Input, Output Tensor
+	// Prepared says that the engine's optimiser has been over it already; see [Store.Prepare].
+	Prepared bool `json:",omitempty"`
 }
 
 // DefaultStore is $SPLITBED_CACHE or, where that is not set, splitbed/models in the user's cache directory

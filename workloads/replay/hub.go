@@ -218,7 +218,7 @@ func (c *Conn) Finish(ctx context.Context) (Progress, error) {
 	return value(m.Progress), err
 }
 
-// Verify has an edge send one frame of every task again, unquantised, and returns the networks' outputs. It comes after Finish of
+// Verify has an edge send one frame of every task that is to be verified again, unquantised, and returns the networks' outputs. It comes after Finish of
 // the edge; the cloud must still be there.
 func (c *Conn) Verify(ctx context.Context) ([]Verified, error) {
 	m, err := c.call(ctx, message{Call: callVerify})

@@ -196,11 +196,12 @@ const testHeight, testWidth, testBytes = 96, 160, 15_000
 
 func (task testTask) spec(t *testing.T, store model.Store, stream uint32, edge string) (lower, upper Task) {
 	t.Helper()
-	head, tail, err := Halves(store, task.model, testHeight, testWidth, task.cut)
+	head, tail, err := NewHalfMaker(store).Halves(task.model, testHeight, testWidth, task.cut)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lower = Task{
+		Verify: true,
 		Stream: stream, Name: fmt.Sprintf("task-%d", stream), Edge: edge, Cut: task.cut,
 		Wire:   workloads.Wire{DType: task.dtype, Scale: task.scale, Compress: task.compress},
 		Height: testHeight, Width: testWidth,

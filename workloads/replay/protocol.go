@@ -71,6 +71,8 @@ type Task struct {
 	Captures []int64 `json:"captures,omitempty"`
 	// First is the number of the first of these frames (edge).
 	First uint64 `json:"first,omitempty"`
+	// Verify says that a frame of this task is computed once more after the run (edge), see [Conn.Verify].
+	Verify bool `json:"verify,omitempty"`
 }
 
 // Pictures says which pictures a task captures: frame f shows picture f modulo their number.
