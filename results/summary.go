@@ -20,6 +20,9 @@ const (
 	Kept     = "kept"
 	Violated = "violated"
 	Invalid  = "invalid" // neither a pass nor a failure
+	// Unseen is the verdict on a task at an edge where no frame was due in the window, because its frames are rarer than the
+	// window is long. A task that is unseen at all of its edges makes a run invalid.
+	Unseen = "unseen"
 )
 
 // NotEmulated is the fidelity verdict of a simulation, of which there is nothing to check.

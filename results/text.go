@@ -127,7 +127,7 @@ func (p printer) agreement(s Summary) {
 // verdictCounts says what became of the tasks that are not shown.
 func verdictCounts(all, shown []TaskSummary) string {
 	var parts []string
-	for _, v := range []string{Kept, Violated, Invalid} {
+	for _, v := range []string{Kept, Violated, Unseen} {
 		if n := len(having(all, v)) - len(having(shown, v)); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
@@ -141,7 +141,7 @@ func taskTone(t TaskSummary) (tone, string) {
 		return bad, "late"
 	case t.Verdict == Violated:
 		return bad, "late?"
-	case t.Verdict == Invalid:
+	case t.Verdict == Unseen:
 		return doubt, "no frames"
 	case !t.Decided:
 		return good, "ok?"

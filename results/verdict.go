@@ -10,12 +10,13 @@ import (
 	"github.com/splitbed/splitbed/emulator/fidelity"
 )
 
-// keeps judges a task at an edge: kept when at least the quantile of its frames was on time. The verdict
-// is decided where the interval of the share lies wholly on its side of the quantile.
+// keeps judges a task at an edge: kept when at least the quantile of its frames was on time, unseen where the workload
+// has no frame of it in the window. The verdict is decided where the interval of the share lies wholly on its side of
+// the quantile.
 func (c Counts) keeps(quantile float64) (verdict string, decided bool) {
 	switch {
 	case c.Frames == 0:
-		return Invalid, false
+		return Unseen, false
 	// Rounding may put quantile·frames a little above the whole number it is.
 	case float64(c.OnTime) >= quantile*float64(c.Frames)-1e-9:
 		return Kept, float64(c.OnTimeLow) >= quantile
@@ -37,9 +38,8 @@ func judge(in Input, s Summary) (verdict, reason string) {
 	if in.Fidelity.Verdict != fidelity.Valid && !in.Simulated {
 		return Invalid, unfaithful(s.Fidelity)
 	}
-	if silent := having(s.Tasks, Invalid); len(silent) > 0 {
-		return Invalid, "no frame was captured in the window of " + listed(silent, func(t TaskSummary) string { return t.Task + " at " + t.Edge }) +
-			": run longer"
+	if silent := silent(s.Tasks); len(silent) > 0 {
+		return Invalid, "no frame was captured in the window of " + listed(silent, func(t string) string { return t }) + ": run longer"
 	}
 	if failed := having(s.Tasks, Violated); len(failed) > 0 {
 		return Violated, violated(in, s, failed)
@@ -55,6 +55,19 @@ func having(tasks []TaskSummary, verdict string) []TaskSummary {
 		}
 	}
 	return out
+}
+
+// silent lists the tasks without a frame at any of their edges.
+func silent(tasks []TaskSummary) []string {
+	frames := map[string]int{}
+	var order []string
+	for _, t := range tasks {
+		if _, ok := frames[t.Task]; !ok {
+			order = append(order, t.Task)
+		}
+		frames[t.Task] += t.Frames
+	}
+	return slices.DeleteFunc(order, func(task string) bool { return frames[task] > 0 })
 }
 
 func unfaithful(f Fidelity) string {
@@ -101,11 +114,15 @@ func violated(in Input, s Summary, failed []TaskSummary) string {
 func kept(s Summary) string {
 	reason := fmt.Sprintf("%s kept the deadline at every edge: %s of %s on time, each at least %s",
 		every(s.Schedule.Deployed, "deployed task"), share(s.QoS.OnTime, s.QoS.Frames), counted(s.QoS.Frames, "frame"), percent(float64(s.QoS.Quantile)))
-	if n := undecided(s.Tasks); n > 0 {
+	unseen := len(having(s.Tasks, Unseen))
+	if n := undecided(s.Tasks) - unseen; n > 0 {
 		reason += fmt.Sprintf("; too short to tell at 95 %% for %d of %d task-edge pairs", n, len(s.Tasks))
 		if need := framesToTell(float64(s.QoS.Quantile)); need > 0 {
 			reason += fmt.Sprintf(" (%d frames each would be enough if all were on time)", need)
 		}
+	}
+	if unseen > 0 {
+		reason += fmt.Sprintf("; no frame was due at %d of %d task-edge pairs, whose frames are rarer than the window is long", unseen, len(s.Tasks))
 	}
 	return reason
 }
@@ -131,7 +148,12 @@ func undecided(tasks []TaskSummary) int {
 
 // worstFirst orders by the share on time, then by how late the latest frames were.
 func worstFirst(a, b TaskSummary) int {
-	share := func(t TaskSummary) float64 { return float64(t.OnTime) / float64(max(t.Frames, 1)) }
+	share := func(t TaskSummary) float64 {
+		if t.Frames == 0 {
+			return 1
+		}
+		return float64(t.OnTime) / float64(t.Frames)
+	}
 	late := func(t TaskSummary) float64 { return float64(t.Transfer.P99) / float64(t.Deadline) }
 	return cmp.Or(cmp.Compare(share(a), share(b)), -cmp.Compare(late(a), late(b)))
 }

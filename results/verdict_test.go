@@ -53,7 +53,6 @@ func TestVerdictOfATask(t *testing.T) {
 		"all lost":                          {outcome{0, 0, 100}, Violated, true},
 		"one frame, late":                   {outcome{0, 1, 0}, Violated, true},
 		"one frame, on time":                {outcome{1, 0, 0}, Kept, false},
-		"no frames":                         {outcome{}, Invalid, false},
 		"the shortest run that is decided":  {outcome{368, 0, 0}, Kept, true},
 		"one frame less than the shortest.": {outcome{366, 0, 0}, Kept, false},
 	} {
@@ -91,7 +90,7 @@ func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 		}, Invalid, []string{"1 of 2 checks failed: cpu_granted of gw-b; raise the dilation"}},
 		"no checks":                           {outcome{500, 0, 0}, func(in *Input) { in.Fidelity = fidelity.Report{} }, Invalid, []string{"no fidelity check"}},
 		"late but unfaithful is not violated": {outcome{0, 9, 0}, func(in *Input) { in.Fidelity.Verdict = fidelity.Invalid }, Invalid, nil},
-		"no frames":                           {outcome{}, nil, Invalid, []string{"no frame was captured in the window of cam at gw-b"}},
+		"no frames":                           {outcome{}, nil, Invalid, []string{"no frame was captured in the window of cam: run longer"}},
 		"nothing deployed":                    {outcome{}, func(in *Input) { in.Tasks, in.Schedule.Deployed = nil, 0 }, Invalid, []string{"none of the 1 task was deployed"}},
 		"deployed too shortly":                {outcome{}, func(in *Input) { in.Tasks = nil }, Invalid, []string{"no frame was due in the window while one of the 1 task was deployed"}},
 		"rule out of range":                   {outcome{9, 0, 0}, func(in *Input) { in.Rule.Quantile = 1.5 }, Invalid, []string{"qos.quantile 1.5"}},
@@ -105,6 +104,16 @@ func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 				t.Errorf("%s: reason %q\ndoes not say %q", name, s.Reason, want)
 			}
 		}
+	}
+}
+
+func TestATaskWithoutAFrameAtSomeEdgesIsUnseenThere(t *testing.T) {
+	s := judged(t, outcome{500, 0, 0}, func(in *Input) { in.Tasks = append(in.Tasks, TaskRecord{Task: "cam", Edge: "gw-a", Cut: 2}) })
+	if got := s.Tasks[1]; s.Verdict != Kept || got.Verdict != Unseen || got.Decided {
+		t.Errorf("run %s, the edge without frames %s, decided %v; want kept, unseen, false", s.Verdict, got.Verdict, got.Decided)
+	}
+	if want := "no frame was due at 1 of 2 task-edge pairs"; !strings.Contains(s.Reason, want) {
+		t.Errorf("reason %q does not say %q", s.Reason, want)
 	}
 }
 
