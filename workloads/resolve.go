@@ -11,6 +11,7 @@ import (
 	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads/camera"
 )
 
 // ModelInfo is what resolving needs to know of the networks.
@@ -32,9 +33,9 @@ type Resolved struct {
 //
 // A frame of d encoded bytes is a 4:3 picture of encoding·d/3 pixels, its sides rounded to multiples of four. A
 // network runs at no more than eight sizes; where its sources ask for more, each takes the nearest of eight in a
-// geometric grid, and a frame keeps its d bytes. Where the picture would be smaller than the network takes, it is the
-// smallest one, Input is what that picture encodes to, and FPS falls by the same factor. So Input·FPS, the bytes a second
-// a source delivers, is always what the workload asks for (to half a byte a frame).
+// geometric grid, and a frame keeps its d bytes. Where the picture would be smaller than the network takes, or than a JPEG
+// of that encoding can be, it is the smallest one, Input is what that picture encodes to, and FPS falls by the same factor. So
+// Input·FPS, the bytes a second a source delivers, is always what the workload asks for (to half a byte a frame).
 //
 // Pictures of a directory keep the aspect of the first of them, and their mean file size is d. A network with a shape runs at
 // that shape alone: its sources with a share of an input have whole frames, at a share of the rate.
@@ -101,8 +102,27 @@ type wish struct {
 	aspect   size
 }
 
-// picture is the one to run, were there no limit on the number of sizes.
-func (w wish) picture() size { return w.aspect.scaled(w.bytes * w.encoding / channels) }
+// picture is the one to run, were there no limit on the number of sizes. rarer says that it holds more bytes than the
+// source has for a frame, so that frames must become rarer: the smallest picture that the network takes and, where it is
+// to be made, a JPEG can be encoded as.
+func (w wish) picture(smallest size) (picture size, rarer bool) {
+	picture = w.aspect.scaled(w.bytes * w.encoding / channels)
+	least := 0.0
+	if w.source.Frames == "" {
+		// Where no size is large enough, making the picture says so.
+		if least = camera.LeastPixels(w.encoding); math.IsInf(least, 1) {
+			least = 0
+		}
+	}
+	if picture.holds(smallest) && picture.pixels() >= least {
+		return picture, false
+	}
+	if picture = w.aspect.atLeast(smallest); picture.pixels() < least {
+		height := math.Sqrt(least * float64(w.aspect.height) / float64(w.aspect.width))
+		picture = w.aspect.atLeast(size{max(int(math.Ceil(height)), smallest.height), smallest.width})
+	}
+	return picture, true
+}
 
 // random is the stream of random numbers that belongs to a name.
 func (r *resolver) random(names ...string) *rand.Rand {
@@ -194,11 +214,9 @@ func (n *network) add(t TaskSpec, s *Source, whole wish, part float64) {
 
 // settle chooses the network's picture sizes and gives every source one of them.
 func (n *network) settle() {
-	wanted := make([]size, len(n.wishes))
+	wanted, rarer := make([]size, len(n.wishes)), make([]bool, len(n.wishes))
 	for i, w := range n.wishes {
-		if wanted[i] = w.picture(); !wanted[i].holds(n.smallest) {
-			wanted[i] = w.aspect.atLeast(n.smallest)
-		}
+		wanted[i], rarer[i] = w.picture(n.smallest)
 	}
 	if len(wanted) == 0 {
 		return
@@ -209,7 +227,7 @@ func (n *network) settle() {
 		s := w.source
 		s.Height, s.Width = picture.height, picture.width
 		s.Input = units.Bytes(max(1, math.Round(w.bytes)))
-		if !w.picture().holds(n.smallest) {
+		if rarer[i] {
 			s.Input = units.Bytes(max(1, math.Round(picture.encoded(w.encoding))))
 			s.FPS *= w.bytes / float64(s.Input)
 		}
