@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup setup-test build demo test bench lint clean
+.PHONY: setup setup-test build demo test test-vm bench lint clean
 
 GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -18,7 +18,7 @@ SCRIPTS     := .ci/setup .ci/run
 
 # Packages that compute and measure nothing: their tests may run side by side and under the race
 # detector, which slows a program several times.
-PURE := ./internal/units/... ./topologies/... ./scheduler/... ./results/... ./emulator/shape/...
+PURE := ./internal/units/... ./topologies/... ./scheduler/... ./results/... ./emulator/shape/... ./internal/vm/...
 
 # As root nothing is put in front; else only the programs that need root get it, not the compiler.
 ROOT     := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -45,6 +45,11 @@ test: setup-test build
 	$(GO) build -buildvcs=false ./...
 	$(TEST_ENV) $(GO) test -count=1 -timeout 20m -race $(EXEC) $(PURE)
 	$(TEST_ENV) $(GO) test -count=1 -timeout 20m -p 1 $(EXEC) $$(comm -23 <($(GO) list ./... | sort) <($(GO) list $(PURE) | sort))
+
+# Links, quotas and whole runs on a stock kernel with netem, in a virtual machine with virtual time. What measures
+# there is the guest; so for make test these tests are among the pure ones.
+test-vm: setup-test
+	$(TEST_ENV) $(GO) test -count=1 -timeout 20m -v -run '^TestGuest' ./internal/vm
 
 bench: setup build
 	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m -p 1 $(EXEC) ./...

@@ -234,6 +234,13 @@ func (s *space) compareShaper(k Link, got queues, report func(Difference)) error
 	parts := k.parts()
 	differ(report, k.Name, "number of HTB classes", len(parts), len(classes))
 	for _, p := range parts {
+		if p.queue != 0 {
+			limit, ok := got.limits[p.queue]
+			if !ok {
+				limit = missing
+			}
+			differ(report, p.name, "bfifo limit (bytes)", fmt.Sprint(int64(p.Limit)), limit)
+		}
 		planned, is := s.class(k.At.Device, p), kernel[p.handle]
 		if is == nil {
 			report(Difference{p.name, fmt.Sprintf("HTB class 1:%x", p.handle&0xffff), "present", missing})
@@ -244,13 +251,6 @@ func (s *space) compareShaper(k Link, got queues, report func(Difference)) error
 		differ(report, p.name, "HTB burst (ticks)", planned.Buffer, is.Buffer)
 		differ(report, p.name, "HTB cburst (ticks)", planned.Cbuffer, is.Cbuffer)
 		differ(report, p.name, "HTB quantum (bytes)", planned.Quantum, is.Quantum)
-		if p.queue != 0 {
-			limit, ok := got.limits[p.queue]
-			if !ok {
-				limit = missing
-			}
-			differ(report, p.name, "bfifo limit (bytes)", fmt.Sprint(int64(p.Limit)), limit)
-		}
 	}
 	return s.compareFilters(k, report)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/jsonmessage"
+	"github.com/splitbed/splitbed/internal/dynlib"
 )
 
 // ImageSpec says what the image of the docker runtime is made of.
@@ -51,7 +52,7 @@ func (s ImageSpec) layout() (layout, error) {
 	if s.Engine != "" {
 		roots = append(roots, s.Engine)
 	}
-	interpreter, libs, err := libraries(roots...)
+	interpreter, libs, err := dynlib.Needed(roots...)
 	if err != nil {
 		return layout{}, err
 	}

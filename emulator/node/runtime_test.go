@@ -344,8 +344,12 @@ func TestStopLeavesNothing(t *testing.T) {
 func leftovers(t testing.TB, f *fixture) []string {
 	t.Helper()
 	var left []string
-	paths, err := filepath.Glob("/sys/fs/cgroup/*/" + top + "/" + f.run)
-	check(t, err)
+	var paths []string
+	for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} { // v2, v1
+		match, err := filepath.Glob(filepath.Join(mount, top, f.run))
+		check(t, err)
+		paths = append(paths, match...)
+	}
 	for _, o := range f.journal.objects(t) {
 		switch o.Kind {
 		case object.NetNS:

@@ -1,12 +1,16 @@
 package clock
 
-import "golang.org/x/sys/unix"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // How the kernel favours a time-critical thread, best first.
 const (
 	PriorityFIFO   = "fifo"     // SCHED_FIFO
 	PriorityNice   = "nice -20" // the ordinary scheduler, at its highest weight
-	PriorityNormal = "normal"   // nothing is allowed: timers will be late on a busy host
+	PriorityNormal = "normal"   // nothing is allowed or of use: timers will be late on a busy host
 )
 
 // realTimePriority is low among real-time priorities: above every ordinary thread, below the kernel's own.
@@ -16,8 +20,16 @@ const realTimePriority = 10
 // that is. A cgroup without a real-time budget does not allow SCHED_FIFO. The priority is reset on fork, so
 // that threads the Go runtime happens to start from here do not inherit it. The caller must hold
 // runtime.LockOSThread and let its goroutine end locked, so that the thread is not used for other work.
+//
+// Where there is one processor only, priorities do harm and none is set. At the end of a system call the Go runtime may
+// have to wait for its monitor thread and does so by yielding the processor; but a thread with a priority yields to
+// those of its own only, and the monitor, an ordinary thread, does not come to run until the kernel throttles real-time
+// threads, 950 ms later.
 func RealTime() string {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // an older kernel keeps its 50 µs
+	if runtime.NumCPU() == 1 {
+		return PriorityNormal
+	}
 	fifo := unix.SchedAttr{
 		Size:     unix.SizeofSchedAttr,
 		Policy:   unix.SCHED_FIFO,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -39,6 +40,23 @@ func NeedsDocker(t testing.TB) {
 	conn.Close()
 }
 
+// InGuest tells whether the test runs in the virtual machine that package vm boots, whose time has no noise.
+func InGuest() bool { return os.Getenv("SPLITBED_TEST_GUEST") == "1" }
+
+// NeedsNetem asks for a kernel with netem. The guest's has it and there the test must run; so elsewhere a strict run
+// may skip it. missing is what a probe of the kernel has found: nil
+// where netem is there.
+func NeedsNetem(t testing.TB, missing error) {
+	t.Helper()
+	if missing == nil {
+		return
+	}
+	if InGuest() {
+		t.Fatal(missing)
+	}
+	t.Skipf("runs in the guest (make test-vm): %v", missing)
+}
+
 // NeedsEngine asks for the ONNX Runtime library. Where ONNXRUNTIME_LIB is not set it is looked for in
 // the module's lib directory, where `make setup` puts it.
 func NeedsEngine(t testing.TB) {
@@ -52,6 +70,19 @@ func NeedsEngine(t testing.TB) {
 		return
 	}
 	t.Setenv("ONNXRUNTIME_LIB", lib)
+}
+
+// NeedsGuest asks for what boots a virtual machine: the program and the kernel. Where `make setup-test` finds no kernel for this
+// processor, which is so on all but x86-64, the test is skipped even in a strict run.
+func NeedsGuest(t testing.TB, command string) {
+	t.Helper()
+	if runtime.GOARCH != "amd64" {
+		t.Skipf("the guest is an x86-64 machine, this is %s", runtime.GOARCH)
+	}
+	NeedsCommand(t, command)
+	if _, err := os.Stat(filepath.Join(ModuleRoot(t), "lib", "guest")); err != nil {
+		unmet(t, "the guest's kernel in lib/guest (run make setup-test)")
+	}
 }
 
 // ModuleRoot is the directory of go.mod.

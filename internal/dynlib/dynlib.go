@@ -1,4 +1,6 @@
-package node
+// Package dynlib finds the shared libraries a program needs, without asking the dynamic loader to run it: for images
+// and archives that hold nothing else.
+package dynlib
 
 import (
 	"debug/elf"
@@ -9,10 +11,10 @@ import (
 	"strings"
 )
 
-// libraries finds every shared library that the given ELF files need, directly or through others, as the dynamic
+// Needed finds every shared library that the given ELF files need, directly or through others, as the dynamic
 // loader would (ld.so(8)): host path by the name it is asked for. interpreter is the loader itself, the path that
 // the kernel reads from the first file that names one, "" for a static binary.
-func libraries(files ...string) (interpreter string, found map[string]string, err error) {
+func Needed(files ...string) (interpreter string, found map[string]string, err error) {
 	found = map[string]string{}
 	system := systemLibraryDirs("/etc/ld.so.conf")
 	for queue := files; len(queue) > 0; queue = queue[1:] {
