@@ -23,6 +23,8 @@ type Reservation struct {
 type Sharing struct {
 	// Reserved divides the links among these. Without any, every link is one FIFO.
 	Reserved []Reservation
+	// AtOnce is the most that is reserved at one moment, by link; a link that is not there has all its reservations at once.
+	AtOnce map[string]units.Rate
 	// Borrow lets each use what the others leave idle.
 	Borrow bool
 }
@@ -63,7 +65,7 @@ func (b *builder) divide(k *link.Link, l topologies.Link) error {
 	for _, r := range here {
 		asked = append(asked, shape.Reservation{Rate: r.Rate, Smallest: r.Smallest})
 	}
-	rest, classes, err := shape.Divide(l, b.opt.Dilation, k.Egress, asked, b.opt.Sharing.Borrow)
+	rest, classes, err := shape.Divide(l, b.opt.Dilation, k.Egress, asked, b.opt.Sharing.AtOnce[k.Name], b.opt.Sharing.Borrow)
 	if err != nil {
 		return err
 	}

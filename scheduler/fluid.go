@@ -13,6 +13,9 @@ import (
 type Network struct {
 	Edges  []NetworkEdge
 	Trunks []Hop
+	// Packet is the size of a packet on the links, framing included. A hop passes a packet on when it has all of it, so that a frame is
+	// later by about a packet at every hop after the first. 0 leaves that out.
+	Packet units.Bytes
 }
 
 // NetworkEdge is an edge server: one compute worker and the uplink behind it.
@@ -28,7 +31,16 @@ type Hop struct {
 	// Burst is what the shaper lets through at once after a pause; frames arrive earlier by Burst/Rate.
 	Burst units.Bytes
 	Next  int
+	// Reserved is what is set apart on the link for flows that have reserved a part of it, at most at one moment.
+	Reserved units.Rate
 }
+
+// leastRest is the part of a link that flows without a reservation get when everything is reserved: what a divided link's rest
+// may use while others are idle, see package shape.
+const leastRest = 0.01
+
+// rest is the rate for all flows that have reserved nothing.
+func (h Hop) rest() units.Rate { return max(h.Rate-h.Reserved, leastRest*h.Rate) }
 
 // Flow is the frames of one task at one edge.
 type Flow struct {
@@ -39,6 +51,18 @@ type Flow struct {
 	Operations float64
 	// Wire is a frame's bytes on the link, framing included.
 	Wire units.Bytes
+	// Wires are the frames' bytes where they differ, one for each of Captures; nil where they do not.
+	Wires []units.Bytes
+	// Reserved is the rate of a class of the flow's own on every link of its way; 0 is a place in the FIFO with the others.
+	Reserved units.Rate
+}
+
+// wire is the bytes of frame n.
+func (f Flow) wire(n int) units.Bytes {
+	if f.Wires != nil {
+		return f.Wires[n]
+	}
+	return f.Wire
 }
 
 // Predicted is what the fluid model says of a flow, one element a frame.
@@ -69,8 +93,8 @@ func (p Predicted) MedianTransfer(captures []units.Virtual, from, to units.Virtu
 // ErrNetwork is wrapped by the errors of [Predict].
 var ErrNetwork = errors.New("bad network model")
 
-// Predict computes when every frame is ready and received if data were a fluid: no packets, no
-// acknowledgements, no loss, unlimited queues.
+// Predict computes when every frame is ready and received if data were a fluid: no acknowledgements, no loss, unlimited queues, and of
+// packets only what it takes to store them at a hop before they are passed on.
 //
 //	capture ─▶ edge's worker ─ready─▶ uplink FIFO ─▶ trunk FIFO ─▶ … ─▶ cloud
 //	           (FIFO, GFLOPS)         (all its flows)  (all its edges)
@@ -79,6 +103,9 @@ var ErrNetwork = errors.New("bad network model")
 // it. A hop serves its bits in the order of arrival at its rate; bits flow on to the next hop as they leave, so
 // a fast trunk behind a slow uplink adds nothing and an overloaded one its backlog. Each hop adds its delay. Ties go in
 // the order of flows, then frames. The result is indexed as flows.
+//
+// A flow that has reserved a rate has a server of its own at that rate on every link, whatever the others do; those that have not
+// share the FIFO of what is not reserved.
 //
 // A hop's burst is exact for frames that arrive at once, which is what a link's first hop sees; what it
 // does to the shape of the traffic further on is neglected.
@@ -96,6 +123,9 @@ func Predict(net Network, flows []Flow) ([]Predicted, error) {
 }
 
 func (net Network) validate(flows []Flow) error {
+	if net.Packet < 0 {
+		return fmt.Errorf("%w: a packet of %d bytes", ErrNetwork, net.Packet)
+	}
 	for i, e := range net.Edges {
 		if !positive(float64(e.Compute)) {
 			return fmt.Errorf("%w: edge %d: compute %v FLOP/s must be finite and above 0", ErrNetwork, i, float64(e.Compute))
@@ -119,6 +149,12 @@ func (net Network) validate(flows []Flow) error {
 		if !(f.Operations >= 0) || math.IsInf(f.Operations, 1) || f.Wire < 0 {
 			return fmt.Errorf("%w: flow %d: %v FLOP and %d bytes a frame must be finite and at least 0", ErrNetwork, n, f.Operations, f.Wire)
 		}
+		if f.Wires != nil && len(f.Wires) != len(f.Captures) || len(f.Wires) > 0 && slices.Min(f.Wires) < 0 {
+			return fmt.Errorf("%w: flow %d: %d sizes for %d frames; there must be one for each, at least 0", ErrNetwork, n, len(f.Wires), len(f.Captures))
+		}
+		if f.Reserved != 0 && !positive(float64(f.Reserved)) {
+			return fmt.Errorf("%w: flow %d: a reservation of %v bit/s must be finite and above 0", ErrNetwork, n, float64(f.Reserved))
+		}
 		if !slices.IsSorted(f.Captures) {
 			return fmt.Errorf("%w: flow %d: its captures are not in ascending order", ErrNetwork, n)
 		}
@@ -132,6 +168,9 @@ func (h Hop) validate(trunks int) error {
 	}
 	if h.Delay < 0 || h.Burst < 0 {
 		return fmt.Errorf("delay %v s and burst %d B must be at least 0", h.Delay.Seconds(), h.Burst)
+	}
+	if !(h.Reserved >= 0) || math.IsInf(float64(h.Reserved), 1) {
+		return fmt.Errorf("reserved %v bit/s must be finite and at least 0", float64(h.Reserved))
 	}
 	if h.Next < -1 || h.Next >= trunks {
 		return fmt.Errorf("next %d is none of the %d trunks (-1 means the cloud)", h.Next, trunks)

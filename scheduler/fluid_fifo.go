@@ -19,12 +19,18 @@ type fluid struct {
 	into [][]rateStep
 	// through[n] are the frames that pass trunk n.
 	through [][]int
+	// free[f] is when the class of a flow that has one will have sent all it has.
+	free []float64
 }
 
 type fluidFrame struct {
 	flow, n int
 	// now is when the frame's last bit left the station it was at.
 	now, ready float64
+	// stored is the time it takes to store packets at hops before they are passed on, in all.
+	stored float64
+	// slowest is the lowest rate among the hops it has passed.
+	slowest units.Rate
 }
 
 // rateStep changes the rate of the traffic that flows into a trunk, in bit/s.
@@ -35,6 +41,7 @@ func newFluid(net Network, flows []Flow) *fluid {
 		at:      make([][]int, len(net.Edges)),
 		into:    make([][]rateStep, len(net.Trunks)),
 		through: make([][]int, len(net.Trunks)),
+		free:    slices.Repeat([]float64{math.Inf(-1)}, len(flows)),
 	}
 	for f, flow := range flows {
 		for n, captured := range flow.Captures {
@@ -70,14 +77,20 @@ func (m *fluid) compute() {
 func (m *fluid) uplinks() {
 	for i, edge := range m.net.Edges {
 		hop := edge.Uplink
+		hop.Rate = hop.rest()
 		var out departures
 		free := math.Inf(-1) // when the uplink will have sent all it has
 		for _, x := range m.inOrder(i) {
 			frame := &m.frames[x]
-			bits := 8 * float64(m.flows[frame.flow].Wire)
+			if m.flows[frame.flow].Reserved > 0 {
+				m.reserved(frame, edge.Uplink)
+				continue
+			}
+			bits := 8 * float64(m.flows[frame.flow].wire(frame.n))
 			start := max(free, frame.now)
 			free = start + bits/float64(hop.Rate)
 			out.busy(start, free, float64(hop.Rate))
+			frame.slowest = hop.Rate
 			frame.now = max(frame.now, free-8*float64(hop.Burst)/float64(hop.Rate)) + hop.Delay.Seconds()
 			if hop.Next >= 0 {
 				m.through[hop.Next] = append(m.through[hop.Next], x)
@@ -87,10 +100,50 @@ func (m *fluid) uplinks() {
 	}
 }
 
+// reserved passes a frame through the classes of its flow, all of one rate, from the uplink on.
+func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
+	flow := m.flows[frame.flow]
+	start := max(m.free[frame.flow], frame.now)
+	frame.now = start + 8*float64(flow.wire(frame.n))/float64(flow.Reserved)
+	m.free[frame.flow] = frame.now
+	frame.now += hop.Delay.Seconds()
+	frame.slowest = flow.Reserved
+	for n := hop.Next; n >= 0; n = m.net.Trunks[n].Next {
+		m.store(frame, flow.Reserved)
+		frame.now += m.net.Trunks[n].Delay.Seconds()
+	}
+}
+
+// store adds what a hop of a rate takes longer because it passes whole packets on, not bits. The hops before it let the frame's packets
+// through at the rate of the slowest. One that is faster waits for the end of the last packet and then sends it, or, if that is a
+// short one, may still be busy with the one before it; a slower one has nothing to send until it has the first packet.
+//
+// For hops that carry nothing else this gives, with packets of P bits, s/r of the slowest hop and P/r of every other one, which
+// is exact for two hops and, where the last packet is a whole one, for any number.
+func (m *fluid) store(frame *fluidFrame, rate units.Rate) {
+	wire, packet := m.flows[frame.flow].wire(frame.n), m.net.Packet
+	if packet <= 0 || wire <= 0 {
+		return
+	}
+	last := 8 * float64(wire-(wire-1)/packet*packet)
+	first := 8 * float64(min(wire, packet))
+	r, slowest := float64(rate), float64(frame.slowest)
+	switch {
+	case r < slowest:
+		frame.stored += first / slowest
+	case wire <= packet:
+		frame.stored += last / r
+	default:
+		frame.stored += last/r + max(0, first/r-last/slowest)
+	}
+	frame.slowest = min(frame.slowest, rate)
+}
+
 // trunk passes what flows into trunk n through it. A bit that arrives at t finds the backlog of
 // that moment before it, so a frame is through when that backlog is.
 func (m *fluid) trunk(n int) {
 	hop := m.net.Trunks[n]
+	hop.Rate = hop.rest()
 	rate := float64(hop.Rate)
 	steps := m.into[n]
 	slices.SortStableFunc(steps, func(a, b rateStep) int { return cmp.Compare(a.at, b.at) })
@@ -122,6 +175,7 @@ func (m *fluid) trunk(n int) {
 			advance(max(now, frame.now))
 			wait := max(0, backlog-8*float64(hop.Burst)) / rate
 			frame.now += wait + hop.Delay.Seconds()
+			m.store(frame, hop.Rate)
 		}
 	}
 	if len(steps) > 0 {
@@ -180,7 +234,7 @@ func (m *fluid) predicted() []Predicted {
 	}
 	for _, frame := range m.frames {
 		out[frame.flow].Ready[frame.n] = virtual(frame.ready)
-		out[frame.flow].Received[frame.n] = virtual(frame.now)
+		out[frame.flow].Received[frame.n] = virtual(frame.now + frame.stored)
 	}
 	return out
 }

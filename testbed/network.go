@@ -56,6 +56,16 @@ func (p *Plan) sharing() emulator.Sharing {
 				Edge: s.Edge, Task: s.Task, Rate: s.Assigned, Port: s.Port, Smallest: s.smallestMessage()})
 		}
 	}
+	if len(sharing.Reserved) > 0 {
+		sharing.AtOnce = map[string]units.Rate{}
+		most := scheduler.Peaks(p.Instance, p.Schedule)
+		for i, e := range p.Topology.Edges {
+			sharing.AtOnce[uplink(e.Name)] = units.Rate(most.Uplink[i])
+		}
+		for n, t := range p.Topology.Trunks {
+			sharing.AtOnce[uplink(t.Name)] = units.Rate(most.Trunk[n])
+		}
+	}
 	return sharing
 }
 
@@ -74,13 +84,20 @@ func (p *Plan) smallestTransfers() map[string]units.Bytes {
 func uplink(edge string) string { return edge + ".uplink" }
 
 // fluid asks the fluid model when every frame of every stream is ready and received. Background traffic is not in the
-// model. Bursts are those of the plan's shapers; a plan without a network has none.
+// model. Bursts are those of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has
+// its class; what one may borrow is not in the model, and such links are FIFOs in it.
 func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
-	network := scheduler.Network{}
-	for _, t := range s.topology.Trunks {
-		network.Trunks = append(network.Trunks, scheduler.Hop{Rate: t.Rate, Delay: t.Delay, Next: s.topology.TrunkIndex(t.Trunk)})
+	network := scheduler.Network{Packet: shape.Frame}
+	reserved := p.Experiment.Emulation.Sharing == SharingReserved
+	most := scheduler.Peak{Uplink: make([]float64, len(s.topology.Edges)), Trunk: make([]float64, len(s.topology.Trunks))}
+	if reserved {
+		most = scheduler.Peaks(p.Instance, p.Schedule)
 	}
-	for _, e := range s.topology.Edges {
+	for n, t := range s.topology.Trunks {
+		network.Trunks = append(network.Trunks, scheduler.Hop{
+			Rate: t.Rate, Delay: t.Delay, Next: s.topology.TrunkIndex(t.Trunk), Reserved: units.Rate(most.Trunk[n])})
+	}
+	for i, e := range s.topology.Edges {
 		var burst units.Bytes
 		if p.Network != nil {
 			l, ok := p.Network.Link(uplink(e.Name))
@@ -91,15 +108,20 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 		}
 		network.Edges = append(network.Edges, scheduler.NetworkEdge{
 			Compute: e.Compute,
-			Uplink:  scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk)},
+			Uplink: scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk),
+				Reserved: units.Rate(most.Uplink[i])},
 		})
 	}
 	var flows []scheduler.Flow
 	for _, stream := range p.Streams {
-		flows = append(flows, scheduler.Flow{
+		flow := scheduler.Flow{
 			Edge: s.edges[stream.Edge], Captures: stream.Arrivals,
 			Operations: stream.FLOPs, Wire: shape.WireBytes(stream.MessageBytes),
-		})
+		}
+		if reserved {
+			flow.Reserved = stream.Assigned
+		}
+		flows = append(flows, flow)
 	}
 	return scheduler.Predict(network, flows)
 }

@@ -54,10 +54,10 @@ type Reservation struct {
 // has what is not reserved. Without borrow no class gets more than its rate; only a rest that was left less than a hundredth of
 // the link may use that much while others are idle. With borrow every class may take what others leave idle, in proportion to
 // the rates. Reservations that exceed the link together are all cut by the same share, because a link cannot carry more than
-// it does.
+// it does. Where those who reserve come and go, atOnce is the most that is reserved at one moment; 0 is all of it.
 //
 // It fails for a class slower than 100 bytes/s of wall time.
-func Divide(l topologies.Link, d units.Dilation, whole Egress, reserved []Reservation, borrow bool) (rest Class, classes []Class, err error) {
+func Divide(l topologies.Link, d units.Dilation, whole Egress, reserved []Reservation, atOnce units.Rate, borrow bool) (rest Class, classes []Class, err error) {
 	sum, least := 0.0, math.Inf(1)
 	for _, r := range reserved {
 		sum += float64(r.Rate)
@@ -65,6 +65,9 @@ func Divide(l topologies.Link, d units.Dilation, whole Egress, reserved []Reserv
 	}
 	if !(least > 0) || math.IsInf(sum, 1) {
 		return rest, nil, fmt.Errorf("a reservation of %v; it must be positive", units.Rate(least))
+	}
+	if atOnce > 0 {
+		sum = min(sum, float64(atOnce))
 	}
 	link := float64(whole.BytesPerSecond)
 	cut := min(1, float64(l.Rate)/sum)

@@ -48,7 +48,7 @@ func TestDividingALink(t *testing.T) {
 			for _, r := range c.reserved {
 				asked = append(asked, Reservation{Rate: r, Smallest: 100_000})
 			}
-			rest, classes, err := Divide(l, c.dilation, whole, asked, c.borrow)
+			rest, classes, err := Divide(l, c.dilation, whole, asked, 0, c.borrow)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,8 +85,26 @@ func TestDividingRefusesWhatCannotBeShaped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Divide(l, c.dilation, whole, []Reservation{{Rate: c.rate}}, false); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := Divide(l, c.dilation, whole, []Reservation{{Rate: c.rate}}, 0, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v at dilation %v: error %v, want one with %q", c.rate, c.dilation, err, want)
+		}
+	}
+}
+
+// Tasks that are never there together do not cut each other's classes.
+func TestReservationsOneAfterTheOtherAreNotCut(t *testing.T) {
+	l := topologies.Link{Rate: 10e6, Queue: 50e6}
+	whole, err := NewEgress(l, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for atOnce, want := range map[units.Rate]uint64{0: 5e6 / 8, 12e6: 5e6 / 8, 6e6: 6e6 / 8} {
+		_, classes, err := Divide(l, 1, whole, []Reservation{{Rate: 6e6}, {Rate: 6e6}}, atOnce, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := classes[0].BytesPerSecond; got != want {
+			t.Errorf("at most %v at once: a class of %d bytes/s, want %d", atOnce, got, want)
 		}
 	}
 }
