@@ -9,8 +9,11 @@ const confidence = 0.95
 // Biometrika 26, 1934): exact, so that a run is not called decided on an approximation that is worst where
 // deadlines lie, near a share of one. It takes frames as independent. Frames of a congested link are
 // not; their interval is too narrow.
-func interval(k, n int) (low, high float64) {
-	const tail = (1 - confidence) / 2
+func interval(k, n int) (low, high float64) { return Interval(k, n, confidence) }
+
+// Interval is the same at any confidence below one.
+func Interval(k, n int, confidence float64) (low, high float64) {
+	tail := (1 - confidence) / 2
 	low, high = 0, 1
 	if n == 0 {
 		return low, high

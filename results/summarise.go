@@ -37,6 +37,8 @@ type Input struct {
 	// Simulated says that the frames come from a model: nothing was emulated, and Fidelity is empty.
 	Simulated bool
 	Broken    []scheduler.Violation
+	// Probes are what was measured before the replay.
+	Probes []Probe
 }
 
 // TaskRecord is what was planned for a deployed task at an edge.
@@ -66,7 +68,7 @@ func Summarise(in Input) Summary {
 		Tasks:    make([]TaskSummary, 0, len(in.Tasks)),
 		Edges:    append([]EdgeSummary{}, in.Edges...),
 		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, Checks: []Check{}},
-		Broken:   in.Broken,
+		Broken:   in.Broken, Probes: in.Probes,
 	}
 	if s.Simulated = in.Simulated; s.Simulated {
 		s.Fidelity.Verdict = NotEmulated

@@ -52,6 +52,8 @@ type Summary struct {
 	Tasks    []TaskSummary `json:"tasks"`
 	Edges    []EdgeSummary `json:"edges"`
 	Fidelity Fidelity      `json:"fidelity"`
+	// Probes are what was measured of links and CPUs before the replay, beside the plan.
+	Probes []Probe `json:"probes,omitempty"`
 	// Broken lists the constraints the schedule breaks, where it was tried all the same.
 	Broken []scheduler.Violation `json:"broken,omitempty"`
 }

@@ -31,7 +31,9 @@ type testbed struct {
 	heard   heard
 
 	// What the probes before the replay found, in wall time.
-	probed   map[string]linkProbe     // by uplink
+	probing  probing
+	probed   map[string]linkProbe     // by link, the edge's own
+	echoed   map[string]echoProbe     // by edge
 	granted  map[string]fidelity.Busy // CPU by node
 	timeline timeline
 	sampler  *sampler // nil until the replay has begun

@@ -7,7 +7,6 @@ import (
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
-	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -18,6 +17,7 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	checks := []fidelity.Check{fidelity.Complete("run", due-r.missing, due)}
 	checks = append(checks, fidelity.Faults("run", t.heard.survived()))
 	checks = append(checks, t.linkChecks()...)
+	checks = append(checks, t.probeChecks()...)
 	checks = append(checks, t.cpuProbes()...)
 	checks = append(checks, p.cpuChecks(r)...)
 	checks = append(checks, p.timerChecks(r)...)
@@ -40,7 +40,7 @@ func (t *testbed) linkChecks() []fidelity.Check {
 	var checks []fidelity.Check
 	for _, l := range t.plan.Network.Network.Links {
 		if probe, ok := t.probed[l.Name]; ok {
-			check := fidelity.LinkProbe(l.Name, probe.planned, probe.goodput/units.Rate(shape.GoodputShare))
+			check := fidelity.LinkProbe(l.Name, probe.narrowest.Egress.Rate(), probe.rate())
 			if !probe.lossy || check.Value > 1 {
 				checks = append(checks, check)
 			}

@@ -50,11 +50,27 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 			Advice: "the replay did not come to its end: " + interrupted(ctx, replayErr).Error()}))
 	}
 	t.options.Progress.Phase(Verdict, "")
-	summary, err := p.conclude(t.dir, t.timeline, records, checks)
+	summary, err := p.conclude(t.dir, t.timeline, records, t.found(), checks)
 	if replayErr != nil {
 		finishErr = nil // whatever ended the replay is also why nodes could not finish
 	}
 	return summary, errors.Join(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
+}
+
+// found is what the probes before the replay measured; empty where they are not known any more.
+type found struct {
+	probes []results.Probe
+	delays map[string]results.Figure // one way up, in virtual seconds, by edge
+}
+
+func (t *testbed) found() found {
+	f := found{probes: t.measured(t.plan.ofRuns(), t.probing), delays: map[string]results.Figure{}}
+	for edge, e := range t.echoed {
+		if e.idle.Returned > 0 {
+			f.delays[edge] = t.plan.virtualSeconds(time.Duration(e.idle.Up.P50))
+		}
+	}
+	return f
 }
 
 // longestHead is the wall time of the longest head.
@@ -95,16 +111,21 @@ func (t *testbed) checkParity(ctx context.Context) ([]fidelity.Check, references
 
 // conclude writes the records, the summary and the report of a run into its directory and removes the logs
 // they were made of.
-func (p *Plan) conclude(dir *runDir, t timeline, r records, checks fidelity.Report) (*results.Summary, error) {
+func (p *Plan) conclude(dir *runDir, t timeline, r records, f found, checks fidelity.Report) (*results.Summary, error) {
 	rule := p.rule()
 	results.Classify(r.frames, rule)
 	edges := p.edgeSummaries()
+	for i, e := range edges {
+		if delay, ok := f.delays[e.Edge]; ok {
+			edges[i].Uplink.MeasuredDelay = delay
+		}
+	}
 	results.MeasureEdges(edges, r.samples, p.Dilation, p.Duration)
 	summary := results.Summarise(results.Input{
 		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime,
 		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: r.lasted,
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
-		Frames: r.frames, Fidelity: checks, Broken: p.Violations,
+		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes,
 	})
 	if err := writeResults(dir, summary, r); err != nil {
 		return &summary, fmt.Errorf("%w; what was measured is in %s, and `splitbed report %s` tries again", err, dir.file(logsDir), dir.path)

@@ -51,7 +51,7 @@ func TestGoodputOfUplinksInBothRuntimes(t *testing.T) {
 				}
 				var errs []float64
 				for range attempts {
-					got, err := bed.probeLink(t.Context(), edge, l, 2*time.Second)
+					got, err := bed.probeLink(t.Context(), edge, l, false, 2*time.Second)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -72,6 +72,9 @@ func (p *Plan) sharing() emulator.Sharing {
 // smallestTransfers is the smallest message on each uplink that carries any.
 func (p *Plan) smallestTransfers() map[string]units.Bytes {
 	smallest := map[string]units.Bytes{}
+	if p.bare {
+		return smallest
+	}
 	for _, s := range p.Streams {
 		name, message := uplink(s.Edge), s.smallestMessage()
 		if b, ok := smallest[name]; !ok || message < b {
@@ -82,6 +85,8 @@ func (p *Plan) smallestTransfers() map[string]units.Bytes {
 }
 
 func uplink(edge string) string { return edge + ".uplink" }
+
+func downlink(edge string) string { return edge + ".downlink" }
 
 // fluid asks the fluid model when every frame of every stream is ready and received. Background traffic is not in the
 // model. Bursts are those of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has

@@ -46,6 +46,8 @@ type Plan struct {
 	Streams    []Stream       `json:"streams"`
 	Background []Flow         `json:"background,omitempty"`
 	Network    *emulator.Plan `json:"network"`
+
+	bare bool // see Options
 }
 
 // prepare resolves, schedules and plans an experiment. It starts nothing.
@@ -88,7 +90,7 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 	started := time.Now()
 	p := &Plan{
 		Run: newRunID(started), Started: started, Experiment: e, Topology: s.topology, Runtime: e.Emulation.Runtime,
-		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration, Measured: s.measured,
+		Warmup: e.Emulation.Warmup, Duration: e.Emulation.Duration, Measured: s.measured, bare: o.bare,
 	}
 	if s.measured != nil {
 		// Inlined, so that experiment.yaml repeats the run wherever it is run.

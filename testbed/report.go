@@ -61,7 +61,7 @@ func recoverRun(dir *runDir) error {
 	}
 	checks := fidelity.Judge([]fidelity.Check{{Name: "replay", Subject: "run",
 		Advice: "the run was killed: these are the records it had made by then"}})
-	if _, err = p.conclude(dir, t, r, checks); err != nil {
+	if _, err = p.conclude(dir, t, r, found{}, checks); err != nil {
 		return err
 	}
 	// The control socket of a run that was killed.

@@ -31,6 +31,9 @@ type Options struct {
 	Binary string
 	// Store keeps the networks' files; the zero value is model.DefaultStore().
 	Store model.Store
+
+	// bare says that links and CPUs are all that is wanted: no transfer's time matters.
+	bare bool
 }
 
 // cleanupTime bounds the removal of a run's objects, which goes on after the context has ended.

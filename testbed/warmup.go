@@ -1,22 +1,16 @@
 package testbed
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/splitbed/splitbed/emulator"
-	"github.com/splitbed/splitbed/emulator/fidelity"
-	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
-	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
@@ -24,29 +18,8 @@ import (
 // needs, and there so that a node that hangs is an error.
 const setUpTime = 5 * time.Minute
 
-// probeTogether is the sum of rates (wall) of the uplinks that are probed at a time. Slow links need long
-// probes and little of the host, fast ones the opposite.
-const probeTogether = units.Rate(200e6)
-
-const (
-	// probePeriods is for how many quota periods an edge's CPU is probed at least: the one that may be cut
-	// short at either end then weighs little.
-	probePeriods = 20
-	// probeCPU is the CPU time a probe should be granted: a thread may overdraw its quota by a timer tick of
-	// the kernel, 4 ms, before it is held back.
-	probeCPU = 150 * time.Millisecond
-	// longestProbe bounds the probe of an edge with a very small quota.
-	longestProbe = 3 * time.Second
-)
-
-// probeTimeOf is for how long (wall) a node's CPU is probed.
-func probeTimeOf(cpu emulator.CPU) time.Duration {
-	granted := time.Duration(float64(probeCPU) / cpu.Cores)
-	return max(probePeriods*cpu.Period, min(granted, longestProbe))
-}
-
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
-// every node its quota and probes every loaded uplink.
+// every node its quota, and probes every loaded link and every CPU.
 func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.phase(WarmUp, ""); err != nil {
 		return err
@@ -56,10 +29,7 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.setUp(ctx); err != nil {
 		return cause(ctx, err)
 	}
-	if err := t.probeOpenLinks(ctx); err != nil {
-		return cause(ctx, err)
-	}
-	return cause(ctx, t.probeCompute(ctx))
+	return cause(ctx, t.probe(ctx, t.probing))
 }
 
 // watchNodes is a context that ends when one of the nodes does, with the reason as its cause.
@@ -143,145 +113,6 @@ func (t *testbed) load(ctx context.Context, n emulator.Node) error {
 		return nil
 	}
 	return t.nodes[n.Name].SetCPU(node.CPU{Quota: n.CPU.Quota, Period: n.CPU.Period})
-}
-
-// linkProbe is what a bulk transfer over an edge's uplink got, and the rate it should have shown: that of the
-// narrowest link on the way to the cloud. Both are wall rates. Where packets are lost on purpose TCP cannot
-// keep the link busy, and a goodput below the rate says nothing about the link.
-type linkProbe struct {
-	planned, goodput units.Rate
-	lossy            bool
-}
-
-// slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
-const slowStart = 12
-
-// probeOpenLinks probes the links while what tasks have reserved on them stands open to the probes, which are no tasks. Then it is
-// closed to all but the tasks, and everything is read back once more.
-func (t *testbed) probeOpenLinks(ctx context.Context) error {
-	if t.plan.Experiment.Emulation.Sharing == SharingShared {
-		return t.probeLinks(ctx)
-	}
-	if err := t.links.Open(); err != nil {
-		return fmt.Errorf("open the links for their probes: %w", err)
-	}
-	if err := t.probeLinks(ctx); err != nil {
-		return err
-	}
-	if err := t.links.Restrict(); err != nil {
-		return fmt.Errorf("close the links after their probes: %w", err)
-	}
-	return t.links.Verify(ctx)
-}
-
-// probeLinks measures the rate of every uplink that streams will use. Edges behind the same trunk take
-// turns, so that each has it for itself.
-func (t *testbed) probeLinks(ctx context.Context) error {
-	names := t.plan.loadedEdges()
-	probes := make([]linkProbe, len(names))
-	turns := map[string]*sync.Mutex{} // by the trunk nearest to the cloud
-	room := semaphore.NewWeighted(int64(probeTogether))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, name := range names {
-		way, err := t.plan.way(name)
-		if err != nil {
-			return err
-		}
-		last := way[len(way)-1].Name
-		if turns[last] == nil {
-			turns[last] = &sync.Mutex{}
-		}
-		group.Go(func() (err error) {
-			turns[last].Lock()
-			defer turns[last].Unlock()
-			narrowest := slices.MinFunc(way, func(a, b link.Link) int { return cmp.Compare(a.Egress.Rate(), b.Egress.Rate()) })
-			rate := narrowest.Egress.Rate()
-			share := int64(min(rate, probeTogether))
-			if err := room.Acquire(ctx, share); err != nil {
-				return err
-			}
-			defer room.Release(share)
-			roundTrip, lossy := t.plan.detour(name)
-			probes[i] = linkProbe{planned: rate, lossy: lossy}
-			probes[i].goodput, err = t.probeLink(ctx, name, narrowest, slowStart*roundTrip+fidelity.MeasuringTime(rate))
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return cause(ctx, err)
-	}
-	t.probed = map[string]linkProbe{}
-	for i, name := range names {
-		t.probed[uplink(name)] = probes[i]
-	}
-	return nil
-}
-
-// way lists the links from an edge to the cloud: its uplink and those of the trunks behind it.
-func (p *Plan) way(edge string) ([]link.Link, error) {
-	names := []string{uplink(edge)}
-	for _, trunk := range p.trunks()[edge] {
-		names = append(names, uplink(trunk))
-	}
-	var way []link.Link
-	for _, name := range names {
-		l, ok := p.Network.Link(name)
-		if !ok {
-			return nil, fmt.Errorf("the plan has no link %s", name)
-		}
-		way = append(way, l)
-	}
-	return way, nil
-}
-
-// detour is what netem adds on the way of an edge's packets to the cloud and back: delay (wall), and whether it
-// loses some of them.
-func (p *Plan) detour(edge string) (roundTrip time.Duration, lossy bool) {
-	for _, l := range p.Network.Network.Links {
-		if l.Delay != nil && (l.Name == uplink(edge) || l.Name == edge+".downlink") {
-			roundTrip += l.Delay.Delay
-			lossy = lossy || l.Delay.Loss > 0
-		}
-	}
-	return roundTrip, lossy
-}
-
-// probeLink measures the goodput (wall) from an edge to the cloud in a bulk transfer, for the given time after
-// the queue of the narrowest link on the way has filled once: only then is that link never idle.
-func (t *testbed) probeLink(ctx context.Context, edge string, narrowest link.Link, measured time.Duration) (units.Rate, error) {
-	skip := narrowest.Egress.Burst + narrowest.Egress.Limit
-	fill := time.Duration(float64(skip) / float64(narrowest.Egress.BytesPerSecond) * float64(time.Second))
-	result, err := t.conns[edge].Probe(ctx, replay.Probe{Duration: int64(fill + measured), Skip: skip})
-	if err != nil {
-		return 0, fmt.Errorf("probe %s: %w", uplink(edge), err)
-	}
-	return result.Goodput(), nil
-}
-
-// probeCompute has all edges compute at once, each under its quota: what they get together is what they
-// may count on in the run.
-func (t *testbed) probeCompute(ctx context.Context) error {
-	computing := t.plan.computingNodes()
-	spans := make([]fidelity.Busy, len(computing))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, n := range computing {
-		group.Go(func() error {
-			result, err := t.conns[n.Name].ProbeCompute(ctx, replay.ComputeProbe{Duration: int64(probeTimeOf(*n.CPU))})
-			if err != nil {
-				return fmt.Errorf("probe the CPU of %s: %w", n.Name, err)
-			}
-			spans[i] = fidelity.Busy{Wall: time.Duration(result.Wall), CPU: time.Duration(result.CPU)}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	t.granted = map[string]fidelity.Busy{}
-	for i, n := range computing {
-		t.granted[n.Name] = spans[i]
-	}
-	return nil
 }
 
 // computes names the nodes that have layers to compute.

@@ -49,6 +49,7 @@ func newApp() *cli.App {
 			modelCommand(),
 			topologyCommand(),
 			scheduleCommand(),
+			selfTestCommand(),
 			sweepCommand(),
 			reportCommand(),
 			cleanCommand(),

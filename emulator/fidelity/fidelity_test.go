@@ -110,11 +110,11 @@ func TestCompleteAndParity(t *testing.T) {
 	}
 }
 
-func TestCPUProbeFailsOnBothSidesOfAQuotaOfOneThread(t *testing.T) {
+func TestCPUProbeFailsOnBothSidesOfAQuota(t *testing.T) {
 	for _, c := range []struct {
 		quota, share float64 // of a core: granted, used
 		ok           bool
-	}{{0.25, 0.25, true}, {0.25, 0.22, false}, {0.25, 0.28, false}, {0.25, 1, false}, {1.5, 0.75, true}, {1.5, 1, true}, {1.5, 0.6, false}} {
+	}{{0.25, 0.25, true}, {0.25, 0.21, false}, {0.25, 0.29, false}, {0.25, 1, false}, {1.5, 1.5, true}, {1.5, 1.2, false}, {1.5, 2, false}} {
 		span := Busy{Wall: time.Second, CPU: time.Duration(c.share * float64(time.Second))}
 		if got := CPUProbe("gw", c.quota, span); got.OK != c.ok || (got.Advice == "") != c.ok {
 			t.Errorf("%g cores used under a quota of %g: %+v, want ok %v", c.share, c.quota, got, c.ok)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -64,6 +65,33 @@ func rate(name, subject string, planned, measured units.Rate) Check {
 	return c
 }
 
+// RoundTripProbe is the check of the median round trip of small messages before the run: value is its distance from
+// the plan and limit [TimerShare] of the shortest deadline, both in virtual seconds.
+func RoundTripProbe(subject string, off, deadline units.Virtual) Check {
+	c := Check{Name: "rtt_probe", Subject: subject, Value: off.Seconds(), Limit: TimerShare * deadline.Seconds()}
+	if c.OK = c.Value <= c.Limit; !c.OK {
+		c.Advice = fmt.Sprintf("transfer times between %s and the cloud have a delay that is not the planned one: the host was too busy; raise the dilation or end other work", subject)
+	}
+	return c
+}
+
+// QueueTolerance bounds |measured/planned − 1| of what a full queue adds to a round trip. How long a queue is decides how
+// late a frame can be that is not lost: a tenth of the default queue is 2.5 % of the paper's deadline.
+const QueueTolerance = 0.10
+
+// QueueResolution is the relative error a full queue has because packets are whole: up to one too few wait in it, and up to one
+// more is being sent.
+func QueueResolution(e shape.Egress) float64 { return 2 * float64(shape.Frame) / float64(e.Limit) }
+
+// QueueProbe is the check of a link's queue before the run: value is what the full queue added to a round trip ÷ limit/rate.
+func QueueProbe(subject string, ratio float64, e shape.Egress) Check {
+	c := Check{Name: "queue_probe", Subject: subject, Value: ratio, Limit: QueueTolerance + QueueResolution(e)}
+	if c.OK = math.Abs(ratio-1) <= c.Limit; !c.OK {
+		c.Advice = fmt.Sprintf("congestion on %s lasts longer or shorter than planned: its queue could not be kept full, or is not the planned one; raise the dilation, or look at its qdiscs", subject)
+	}
+	return c
+}
+
 // CPUTolerance bounds how far the CPU of a busy edge may be from its quota. A head that gets 10 % less than
 // its budget ends 10 % later, which is the size of the scheduler's default safety margin.
 const CPUTolerance = 0.10
@@ -75,15 +103,24 @@ type Busy struct{ Wall, CPU time.Duration }
 // core; above, where there are as many threads as cores begun, its share while all of them are busy.
 func due(quota float64) float64 { return quota / math.Ceil(quota) }
 
+// overdraft is what threads may have used beyond their quota, or be owed, when a measurement ends: the kernel holds them
+// back at its next tick, 4 ms at 250 Hz, and takes it off later periods.
+const overdraft = 5 * time.Millisecond
+
+// CPUResolution is the relative error a probe of this length has because of that.
+func CPUResolution(quota float64, span Busy) float64 {
+	return overdraft.Seconds() / (quota * span.Wall.Seconds())
+}
+
 // CPUProbe is the check of a node's CPU while it did nothing but compute, for many quota periods: value is what
-// its compute thread got ÷ what its quota (in cores) was due. With more than one thread, more than its due
-// is no fault: the others were waiting for it.
+// its compute threads got ÷ its quota (in cores). The limit is [CPUTolerance] and [CPUResolution].
 func CPUProbe(subject string, quota float64, span Busy) Check {
-	c := Check{Name: "cpu_probe", Subject: subject, Value: span.CPU.Seconds() / (due(quota) * span.Wall.Seconds()), Limit: CPUTolerance}
+	limit := CPUTolerance + CPUResolution(quota, span)
+	c := Check{Name: "cpu_probe", Subject: subject, Value: span.CPU.Seconds() / (quota * span.Wall.Seconds()), Limit: limit}
 	switch {
-	case c.Value > 1+CPUTolerance && quota <= 1:
+	case c.Value > 1+limit:
 		c.Advice = fmt.Sprintf("compute times at %s are too short: its quota is not enforced", subject)
-	case c.Value >= 1-CPUTolerance:
+	case c.Value >= 1-limit:
 		c.OK = true
 	default:
 		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)

@@ -23,13 +23,17 @@ const (
 	cfsUnit   = time.Microsecond
 )
 
+// goodQuota is the least quota chosen where a period may be long enough for it: a thread is held back at a tick of
+// the kernel (4 ms at 250 Hz), so smaller ones are overdrawn several times before they are paid back.
+const goodQuota = 2 * time.Millisecond
+
 // NewCPU chooses quota and period for a number of cores, which may be a fraction or more than one.
 //
 // The kernel's own period of 100 ms is wrong beside a deadline of 200 ms: after a pause, 20 ms of work under a
 // quarter of a core is done in 24 ms instead of 80, because a full quota lies ready. A short period bounds that head
 // start. But a period under 4 ms is granted 10–35 % too little at 250 Hz, and a quota under 1 ms is refused. So it
 // is 20 ms, 10 ms up to half a core, where the head start weighs more, 100 ms up to 5 % of a core, and
-// wherever a quota would fall below 1 ms, as much longer as it takes.
+// wherever a quota would fall below 2 ms, as much longer as that takes, up to the kernel's longest.
 //
 // It fails below a thousandth of a core, which the longest period the kernel takes cannot express.
 func NewCPU(cores float64) (CPU, error) {
@@ -44,11 +48,11 @@ func NewCPU(cores float64) (CPU, error) {
 		period = 10 * time.Millisecond
 	}
 	quota := cfsRound(cores * float64(period))
-	if quota < minQuota {
-		quota = minQuota
-		period = cfsRound(float64(minQuota) / cores)
+	if quota < goodQuota {
+		period = min(maxPeriod, cfsRound(float64(goodQuota)/cores))
+		quota = cfsRound(cores * float64(period))
 	}
-	if period > maxPeriod {
+	if quota < minQuota {
 		return CPU{}, fmt.Errorf("%.3g cores are less than the kernel can grant (%v in %v); use a smaller dilation or a larger budget",
 			cores, minQuota, maxPeriod)
 	}

@@ -268,12 +268,13 @@ func TestCPU(t *testing.T) {
 		{0.51, 10_200 * us, 20_000 * us},
 		{0.5, 5_000 * us, 10_000 * us},
 		{0.25, 2_500 * us, 10_000 * us},
-		{0.1, 1_000 * us, 10_000 * us},
-		{0.08, 1_000 * us, 12_500 * us}, // the period stretches: the kernel takes no quota below 1 ms
-		{0.06, 1_000 * us, 16_667 * us},
+		{0.1, 2_000 * us, 20_000 * us}, // the period stretches, so that the quota is 2 ms
+		{0.08, 2_000 * us, 25_000 * us},
+		{0.06, 2_000 * us, 33_333 * us},
 		{0.05, 5_000 * us, 100_000 * us},
-		{0.01, 1_000 * us, 100_000 * us},
-		{0.004, 1_000 * us, 250_000 * us},
+		{0.01, 2_000 * us, 200_000 * us},
+		{0.004, 2_000 * us, 500_000 * us},
+		{0.0015, 1_500 * us, 1_000_000 * us}, // as far as the kernel allows
 		{0.001, 1_000 * us, 1_000_000 * us},
 	} {
 		got, err := NewCPU(c.cores)

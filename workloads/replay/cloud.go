@@ -19,6 +19,7 @@ type cloud struct {
 	tasks     map[uint32]*cloudTask
 	flows     *flowSet
 	listeners []*net.TCPListener
+	reflector *reflector
 	serving   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -78,6 +79,9 @@ func newCloud(ctx context.Context, n *node) (_ *cloud, err error) {
 			return nil, errors.Join(err, c.close())
 		}
 		c.listeners = append(c.listeners, l)
+	}
+	if c.reflector, err = startReflector(n.loop, n.setup.Listen); err != nil {
+		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
 }
@@ -157,6 +161,9 @@ func (c *cloud) serve(conn *net.TCPConn) error {
 	case OpenProbe:
 		defer release()
 		return errors.Join(serveProbe(conn, int64(h.Frame)), conn.Close())
+	case OpenPull:
+		defer release()
+		return errors.Join(servePull(conn, int64(h.Frame)), conn.Close())
 	}
 	release()
 	return errors.Join(fmt.Errorf("%w: kind %d opens no connection", ErrHeader, h.Kind), conn.Close())
@@ -352,6 +359,10 @@ func (c *cloud) probe(context.Context, Probe) (ProbeResult, error) {
 	return ProbeResult{}, errors.New("the cloud probes no links; ask an edge")
 }
 
+func (c *cloud) echo(context.Context, EchoProbe) (EchoResult, error) {
+	return EchoResult{}, errors.New("the cloud sends no echoes; ask an edge")
+}
+
 func (c *cloud) verify(context.Context) ([]Verified, error) {
 	return nil, errors.New("the cloud has no frames to verify; ask an edge")
 }
@@ -362,5 +373,8 @@ func (c *cloud) close() (err error) {
 		err = errors.Join(err, l.Close())
 	}
 	c.serving.Wait()
+	if c.reflector != nil {
+		err = errors.Join(err, c.reflector.close(c.loop))
+	}
 	return errors.Join(err, c.flows.stop())
 }

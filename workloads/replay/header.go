@@ -41,6 +41,8 @@ const (
 	VectorMessage
 	// GoodputMessage ends a probe, cloud → edge.
 	GoodputMessage
+	// OpenPull begins a probe of the downlink; Header.Frame is for how many nanoseconds the cloud is to fill it.
+	OpenPull
 )
 
 // Header precedes every message on a connection between an edge and the cloud. On the wire it is
@@ -100,7 +102,7 @@ func ParseHeader(b [HeaderBytes]byte) (Header, error) {
 	case binary.LittleEndian.Uint32(b[28:]) != crc32.ChecksumIEEE(b[:28]):
 		return Header{}, fmt.Errorf("%w: checksum %#x, its bytes give %#x", ErrHeader,
 			binary.LittleEndian.Uint32(b[28:]), crc32.ChecksumIEEE(b[:28]))
-	case h.Kind < OpenStream || h.Kind > GoodputMessage:
+	case h.Kind < OpenStream || h.Kind > OpenPull:
 		return Header{}, fmt.Errorf("%w: unknown kind %d", ErrHeader, h.Kind)
 	case !h.Encoding.Valid():
 		return Header{}, fmt.Errorf("%w: unknown %v", ErrHeader, h.Encoding)

@@ -192,7 +192,13 @@ func (c *Conn) Confined(ctx context.Context) (Ready, error) {
 	return value(m.Ready), err
 }
 
-// Probe has an edge measure the goodput of its uplink by filling it.
+// Echo has an edge measure round trips to the cloud.
+func (c *Conn) Echo(ctx context.Context, p EchoProbe) (EchoResult, error) {
+	m, err := c.call(ctx, message{Call: callEcho, Echo: &p})
+	return value(m.Echoed), err
+}
+
+// Probe has an edge measure the goodput of its uplink or downlink by filling it.
 func (c *Conn) Probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	m, err := c.call(ctx, message{Call: callProbe, Probe: &p})
 	return value(m.Result), err

@@ -89,6 +89,7 @@ type node struct {
 type part interface {
 	confined(ctx context.Context) (Ready, error)
 	probe(ctx context.Context, p Probe) (ProbeResult, error)
+	echo(ctx context.Context, p EchoProbe) (EchoResult, error)
 	start(t0 int64) error
 	finish(ctx context.Context) error
 	verify(ctx context.Context) ([]Verified, error)
@@ -157,6 +158,10 @@ func (n *node) answer(m message) (reply message, err error) {
 		var result ProbeResult
 		result, err = n.part.probe(n.ctx, *m.Probe)
 		reply.Result = &result
+	case m.Call == callEcho && m.Echo != nil:
+		var echoed EchoResult
+		echoed, err = n.part.echo(n.ctx, *m.Echo)
+		reply.Echoed = &echoed
 	case m.Call == callCompute && m.Compute != nil:
 		var computed ComputeResult
 		computed, err = n.probeCompute(n.ctx, *m.Compute)

@@ -16,10 +16,13 @@ import (
 // goodputBytes is the length of a GoodputMessage's payload: bytes, nanoseconds and total, 8 bytes each.
 const goodputBytes = 24
 
-// probe fills the uplink for a while and returns what the cloud measured.
+// probe fills the uplink for a while and returns what the cloud measured, or has the downlink filled and measures itself.
 func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	if p.Bytes <= 0 && p.Duration <= 0 || p.Skip < 0 {
 		return ProbeResult{}, fmt.Errorf("a probe needs bytes or a duration to end it, and a skip that is not negative: %+v", p)
+	}
+	if p.Down {
+		return e.pull(ctx, p)
 	}
 	c, err := openConnection(ctx, e.setup, Header{Kind: OpenProbe, Frame: uint64(p.Skip)}, 0)
 	if err != nil {
@@ -64,8 +67,36 @@ func fill(c *net.TCPConn, p Probe) error {
 	return c.CloseWrite()
 }
 
-// serveProbe reads a probe to its end and tells the edge the goodput from the first read at or after skip bytes on.
-func serveProbe(c *net.TCPConn, skip int64) error {
+// pull has the cloud fill the downlink and measures what comes.
+func (e *edge) pull(ctx context.Context, p Probe) (ProbeResult, error) {
+	if p.Duration <= 0 {
+		return ProbeResult{}, fmt.Errorf("a probe of a downlink needs a duration: %+v", p)
+	}
+	c, err := openConnection(ctx, e.setup, Header{Kind: OpenPull, Frame: uint64(p.Duration)}, 0)
+	if err != nil {
+		return ProbeResult{}, fmt.Errorf("probe: %w", err)
+	}
+	defer c.Close()
+	defer untilDone(ctx, c)()
+	return measure(c, int64(p.Skip))
+}
+
+// longestPull bounds what a connection may ask the cloud to send.
+const longestPull = int64(10 * time.Minute)
+
+// servePull fills the way to an edge for as long as it has asked for.
+func servePull(c *net.TCPConn, duration int64) error {
+	if duration <= 0 || duration > longestPull {
+		return fmt.Errorf("probe: %w: the downlink is to be filled for %v", ErrHeader, time.Duration(duration))
+	}
+	if err := fill(c, Probe{Duration: duration}); err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	return nil
+}
+
+// measure reads a connection to its end and gives the goodput from the first read at or after skip bytes on.
+func measure(c *net.TCPConn, skip int64) (ProbeResult, error) {
 	chunk := make([]byte, bulkChunk)
 	var total, before, from, last int64
 	for {
@@ -81,15 +112,26 @@ func serveProbe(c *net.TCPConn, skip int64) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("probe: %w", err)
+			return ProbeResult{}, fmt.Errorf("probe: %w", err)
 		}
 	}
-	raw := make([]byte, goodputBytes)
+	r := ProbeResult{Total: units.Bytes(total)}
 	if from > 0 {
-		binary.LittleEndian.PutUint64(raw, uint64(total-before))
-		binary.LittleEndian.PutUint64(raw[8:], uint64(last-from))
+		r.Bytes, r.Nanoseconds = units.Bytes(total-before), last-from
 	}
-	binary.LittleEndian.PutUint64(raw[16:], uint64(total))
+	return r, nil
+}
+
+// serveProbe reads a probe to its end and tells the edge its goodput.
+func serveProbe(c *net.TCPConn, skip int64) error {
+	r, err := measure(c, skip)
+	if err != nil {
+		return err
+	}
+	raw := make([]byte, goodputBytes)
+	binary.LittleEndian.PutUint64(raw, uint64(r.Bytes))
+	binary.LittleEndian.PutUint64(raw[8:], uint64(r.Nanoseconds))
+	binary.LittleEndian.PutUint64(raw[16:], uint64(r.Total))
 	// The edge waits for this; it must not wait forever on a link that has died.
 	if err := c.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 		return fmt.Errorf("probe: %w", err)

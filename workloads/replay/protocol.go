@@ -137,6 +137,8 @@ type Probe struct {
 	Duration int64 `json:"duration,omitempty"`
 	// Skip is how many bytes are let through before the measurement starts: the shaper's burst and TCP's first window.
 	Skip units.Bytes `json:"skip,omitempty"`
+	// Down is the direction cloud → edge: the downlink is filled.
+	Down bool `json:"down,omitempty"`
 }
 
 // ProbeResult is what the cloud measured of a probe.
@@ -214,6 +216,8 @@ type message struct {
 	Ready    *Ready         `json:"ready,omitempty"`
 	Probe    *Probe         `json:"probe,omitempty"`
 	Result   *ProbeResult   `json:"result,omitempty"`
+	Echo     *EchoProbe     `json:"echo,omitempty"`
+	Echoed   *EchoResult    `json:"echoed,omitempty"`
 	Compute  *ComputeProbe  `json:"compute,omitempty"`
 	Computed *ComputeResult `json:"computed,omitempty"`
 	Start    *start         `json:"start,omitempty"`
@@ -228,6 +232,7 @@ const (
 	callSetup    = "setup"
 	callConfined = "confined"
 	callProbe    = "probe"
+	callEcho     = "echo"
 	callCompute  = "compute"
 	callStart    = "start"
 	callFinish   = "finish"
