@@ -35,6 +35,9 @@ const (
 	accessHop                  // a<i> of a trunk, towards the router
 	trunkLower                 // up of a trunk
 	trunkUpper                 // d<j> of the trunk or core above it
+	edgeMouth                  // line of the edge, into the delay line
+	cloudMouth                 // l<i> of the cloud, into the delay line
+	lineExit                   // line of the router or the core, out of it
 )
 
 // device names the device that plays a role for edge or trunk i; names are at most 15 bytes (IFNAMSIZ).
@@ -44,8 +47,10 @@ func (r role) device(i int) string {
 		return "eth0"
 	case trunkLower:
 		return "up"
+	case edgeMouth, lineExit:
+		return "line"
 	default:
-		return fmt.Sprintf("%c%d", " .ecuta.d"[r], i)
+		return fmt.Sprintf("%c%d", " .ecuta.d.l"[r], i)
 	}
 }
 

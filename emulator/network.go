@@ -187,10 +187,10 @@ func (b *builder) addEdge(i int) {
 	d := b.opt.Dilation
 	edge, cloud := edgeAddress(i), cloudAddress(i)
 	up, down := b.ways(i)
+	upSegments, downSegments := shape.GSOSegments(d, append(up, b.reservedBy(e.Name)...)...), shape.GSOSegments(d, down...)
 
 	b.pair(link.End{Namespace: b.router(), Device: edgeHop.device(i), MAC: edgeHop.mac(i)},
-		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: shape.GSOSegments(d, append(up, b.reservedBy(e.Name)...)...)})
-	b.route(e.Name, cloud, edgeEnd.device(i), edgeHop.mac(i), edge)
+		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: upSegments})
 	b.route(b.router(), edge, edgeHop.device(i), edgeEnd.mac(i), netip.Addr{})
 
 	last, uplinkDevice := b.router(), cloudHop.device(i)
@@ -200,16 +200,17 @@ func (b *builder) addEdge(i int) {
 	}
 
 	b.pair(link.End{Namespace: last, Device: cloudHop.device(i), MAC: cloudHop.mac(i)},
-		link.End{Namespace: CloudName, Device: cloudEnd.device(i), MAC: cloudEnd.mac(i), Addresses: []netip.Addr{cloud}, GSOSegments: shape.GSOSegments(d, down...)})
+		link.End{Namespace: CloudName, Device: cloudEnd.device(i), MAC: cloudEnd.mac(i), Addresses: []netip.Addr{cloud}, GSOSegments: downSegments})
 	b.route(last, cloud, cloudHop.device(i), cloudEnd.mac(i), netip.Addr{})
-	b.route(CloudName, edge, cloudEnd.device(i), cloudHop.mac(i), cloud)
 
 	name := uplinkName(e.Name)
 	b.link(name, link.Place{Namespace: b.router(), Device: uplinkDevice}, e.Uplink, b.opt.SmallestTransfer[name])
-	b.delay(link.Place{Namespace: e.Name, Device: edgeEnd.device(i)}, up)
+	out, via := b.delay(sender{link.Place{Namespace: e.Name, Device: edgeEnd.device(i)}, edgeHop.mac(i), b.router(), edgeMouth.device(i), upSegments}, up)
+	b.route(e.Name, cloud, out, via, edge)
 	name = downlinkName(e.Name)
 	b.link(name, link.Place{Namespace: b.router(), Device: edgeHop.device(i)}, *e.Downlink, b.opt.SmallestTransfer[name])
-	b.delay(link.Place{Namespace: CloudName, Device: cloudEnd.device(i)}, down)
+	out, via = b.delay(sender{link.Place{Namespace: CloudName, Device: cloudEnd.device(i)}, cloudHop.mac(i), last, cloudMouth.device(i), downSegments}, down)
+	b.route(CloudName, edge, out, via, cloud)
 }
 
 // addWay adds what an edge behind trunks needs between the router and the core: a pair of devices into its first
@@ -248,19 +249,51 @@ func (b *builder) link(name string, at link.Place, l topologies.Link, smallest u
 	b.net.Links = append(b.net.Links, k)
 }
 
-// delay puts the delays of a way on the device that sends into it, as part of the link added last. Links whose rate or
-// queue is wrong have been reported, and are not reported again.
-func (b *builder) delay(at link.Place, way []topologies.Link) {
+// sender is where a node sends into a way: its own end of a pair, the device at the other end, the namespace that is in, and the
+// device to send through instead where the way is delayed in user space.
+type sender struct {
+	at    link.Place
+	via   link.MAC
+	hop   string
+	mouth string
+
+	segments int // its gso_max_segs
+}
+
+// delay puts the delays of a way where its sender is, as part of the link added last, and returns what the sender's route
+// leads through. Links whose rate or queue is wrong have been reported, and are not reported again.
+func (b *builder) delay(s sender, way []topologies.Link) (device string, via link.MAC) {
+	device, via = s.at.Device, s.via
 	if len(b.errs) > 0 {
-		return
+		return device, via
 	}
 	l := &b.net.Links[len(b.net.Links)-1]
 	delay, err := shape.NewDelay(b.opt.Dilation, way...)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", l.Name, err))
-		return
+		return device, via
 	}
-	if delay != nil {
-		l.Delay, l.DelayAt = delay, at
+	if delay == nil {
+		return device, via
+	}
+	l.Delay, l.DelayAt = delay, s.at
+	if b.opt.Delay != DelayUserspace {
+		return device, via
+	}
+	l.DelayAt.Device, l.Exit = s.mouth, link.Place{Namespace: s.hop, Device: lineExit.device(0)}
+	b.tun(link.Tun{Place: l.DelayAt, Queue: tunQueue(delay.Limit), GSOSegments: s.segments})
+	b.tun(link.Tun{Place: l.Exit, Queue: tunQueue(0)})
+	b.net.Line, b.net.Seed = b.object("_line"), b.opt.Seed
+	return s.mouth, link.MAC{}
+}
+
+// tunQueue is the queue of a device in front of the delay line. It has room for all that may be under way, so that nothing is lost
+// when the line comes late, within bounds: an entry takes eight bytes of kernel memory.
+func tunQueue(limit uint32) int { return int(min(max(limit, 1000), 1<<17)) }
+
+// tun adds a device that is not there yet.
+func (b *builder) tun(t link.Tun) {
+	if !slices.ContainsFunc(b.net.Tuns, func(o link.Tun) bool { return o.Place == t.Place }) {
+		b.net.Tuns = append(b.net.Tuns, t)
 	}
 }

@@ -19,6 +19,8 @@ type Plan struct {
 	Run        string         `json:"run"`
 	Dilation   units.Dilation `json:"dilation"`
 	Congestion string         `json:"congestion"`
+	// Delay says what delays packets, DelayNetem or DelayUserspace; empty where none is.
+	Delay string `json:"delay,omitempty"`
 	// Nodes are the edges in the topology's order, then the cloud.
 	Nodes   []Node       `json:"nodes"`
 	Network link.Network `json:"network"`
@@ -48,7 +50,17 @@ type Options struct {
 	SmallestTransfer map[string]units.Bytes
 	// Sharing divides uplinks and trunks among tasks; the zero value leaves them whole.
 	Sharing Sharing
+	// Delay is what delays, loses, reorders and duplicates packets where a link asks for it; empty means DelayNetem.
+	Delay string
+	// Seed decides what is drawn in user space.
+	Seed uint64
 }
+
+// What delays packets: the kernel's sch_netem, or a process of splitbed's own, for kernels without it.
+const (
+	DelayNetem     = "netem"
+	DelayUserspace = "userspace"
+)
 
 // CPU is a node's budget on this host.
 type CPU struct {
@@ -68,6 +80,13 @@ func NewPlan(run string, topo *topologies.Topology, opt Options) (*Plan, error) 
 	if err != nil {
 		return nil, err
 	}
+	switch opt.Delay {
+	case "":
+		opt.Delay = DelayNetem
+	case DelayNetem, DelayUserspace:
+	default:
+		return nil, fmt.Errorf("%q is no way to delay packets; use %s or %s", opt.Delay, DelayNetem, DelayUserspace)
+	}
 	if topo, err = topo.Expand(); err != nil {
 		return nil, err
 	}
@@ -81,6 +100,9 @@ func NewPlan(run string, topo *topologies.Topology, opt Options) (*Plan, error) 
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %s: %w", topo.Name, err)
+	}
+	if len(p.Delayed()) > 0 {
+		p.Delay = opt.Delay
 	}
 	return p, nil
 }
@@ -138,9 +160,8 @@ func newCPU(compute units.FLOPS, opt Options) (*CPU, error) {
 	return &CPU{Cores: c.Cores(), CPU: c}, nil
 }
 
-// NeedsNetem lists the links whose packets are to be delayed, lost, reordered or duplicated, which a kernel
-// without sch_netem cannot do.
-func (p *Plan) NeedsNetem() []string {
+// Delayed lists the links whose packets are to be delayed, lost, reordered or duplicated.
+func (p *Plan) Delayed() []string {
 	var names []string
 	for _, l := range p.Network.Links {
 		if l.Delay != nil {

@@ -238,7 +238,7 @@ func TestATrunksBurstGoesByTheSmallestTransferBelowIt(t *testing.T) {
 	}
 }
 
-func TestLinksThatNeedNetem(t *testing.T) {
+func TestLinksWithDelays(t *testing.T) {
 	for _, c := range []struct {
 		topo *topologies.Topology
 		want []string
@@ -246,7 +246,7 @@ func TestLinksThatNeedNetem(t *testing.T) {
 		{twoEdges(), []string{"gw-a.uplink", "gw-a.downlink"}},
 		{trunked(), []string{"far.uplink", "far.downlink"}},
 	} {
-		if got := plan(t, c.topo, options()).NeedsNetem(); !slices.Equal(got, c.want) {
+		if got := plan(t, c.topo, options()).Delayed(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.topo.Name, got, c.want)
 		}
 	}

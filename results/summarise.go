@@ -18,8 +18,10 @@ type Input struct {
 	Experiment string
 	Seed       uint64
 	Runtime    string
-	Dilation   units.Dilation
-	Started    time.Time
+	// Delay says what delayed packets; empty where none was.
+	Delay    string
+	Dilation units.Dilation
+	Started  time.Time
 	// CloudVirtual says that the cloud had a compute budget.
 	CloudVirtual bool
 	// Wall is the wall time of the replay, warm-up and drain included. The window's length is Rule.Window.
@@ -61,7 +63,7 @@ func (t TaskRecord) counts(captured float64) bool {
 // its input. An input whose rule is not valid gives an invalid verdict with that reason.
 func Summarise(in Input) Summary {
 	s := Summary{
-		Schema: Schema, Run: in.Run, Experiment: in.Experiment, Seed: in.Seed, Runtime: in.Runtime,
+		Schema: Schema, Run: in.Run, Experiment: in.Experiment, Seed: in.Seed, Runtime: in.Runtime, Delay: in.Delay,
 		Dilation: Figure(in.Dilation), Started: in.Started,
 		VirtualSeconds: Figure(in.Rule.Window.Seconds()), WallSeconds: Figure(in.Wall.Seconds()), CloudVirtual: in.CloudVirtual,
 		Schedule: in.Schedule,

@@ -30,11 +30,13 @@ const NotEmulated = "simulated"
 
 // Summary is summary.json. Times are virtual seconds.
 type Summary struct {
-	Schema         int       `json:"schema"`
-	Run            string    `json:"run"`
-	Experiment     string    `json:"experiment"`
-	Seed           uint64    `json:"seed"`
-	Runtime        string    `json:"runtime"`
+	Schema     int    `json:"schema"`
+	Run        string `json:"run"`
+	Experiment string `json:"experiment"`
+	Seed       uint64 `json:"seed"`
+	Runtime    string `json:"runtime"`
+	// Delay says what delayed, lost or reordered packets, netem or userspace; absent where nothing did.
+	Delay          string    `json:"delay,omitempty"`
 	Dilation       Figure    `json:"dilation"`
 	Started        time.Time `json:"started"`
 	VirtualSeconds Figure    `json:"virtual_seconds"`

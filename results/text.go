@@ -61,6 +61,9 @@ func (p printer) header(s Summary) {
 	p.line(p.painted(bold, clipped(printable(s.Experiment), p.width)))
 	what := fmt.Sprintf("run %s · %s · dilation %s · %s virtual in %s wall · seed %d",
 		s.Run, s.Runtime, number(s.Dilation), timeText(s.VirtualSeconds), timeText(s.WallSeconds), s.Seed)
+	if s.Delay != "" {
+		what += " · delays by " + s.Delay
+	}
 	p.wrap(what, 0)
 	p.wrap(scheduleText(s.Schedule), 0)
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
@@ -35,6 +36,7 @@ type testbed struct {
 	probed   map[string]linkProbe     // by link, the edge's own
 	echoed   map[string]echoProbe     // by edge
 	granted  map[string]fidelity.Busy // CPU by node
+	delays   delays
 	timeline timeline
 	sampler  *sampler // nil until the replay has begun
 }
@@ -70,7 +72,8 @@ func (t *testbed) build(ctx context.Context) (err error) {
 	for name, n := range t.nodes {
 		namespaces[name] = n.NetNS()
 	}
-	if t.links, err = link.Build(ctx, t.plan.Network.Network, namespaces, t.journal); err != nil {
+	if t.links, err = link.Build(ctx, t.plan.Network.Network, namespaces, t.journal,
+		link.HoldDelays(), link.WithDelayLine(delayline.Command{Binary: t.options.Binary, Args: []string{"delayline"}})); err != nil {
 		return err
 	}
 	return t.links.Verify(ctx)

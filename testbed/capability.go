@@ -2,9 +2,11 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/features"
 	"github.com/splitbed/splitbed/emulator/node"
 )
@@ -26,14 +28,35 @@ func (p *Plan) checkHost(ctx context.Context) error {
 	return nil
 }
 
+// chooseDelay says what shall delay packets: what the experiment names, or netem where this kernel has it.
+func (p *Plan) chooseDelay() (string, error) {
+	switch asked := p.Experiment.Emulation.Delay; asked {
+	case emulator.DelayNetem, emulator.DelayUserspace:
+		return asked, nil
+	}
+	err := features.Netem()
+	switch {
+	case err == nil:
+		return emulator.DelayNetem, nil
+	case errors.Is(err, features.ErrNotSupported):
+		return emulator.DelayUserspace, nil
+	default:
+		return "", err
+	}
+}
+
 // checkDelays refuses a plan that asks for what this kernel cannot do to packets.
 func (p *Plan) checkDelays() error {
-	links := p.Network.NeedsNetem()
-	if len(links) == 0 {
+	probe := features.Netem
+	switch p.Network.Delay {
+	case "":
 		return nil
+	case emulator.DelayUserspace:
+		probe = features.Tun
 	}
-	if err := features.Netem(); err != nil {
-		return inputError(fmt.Errorf("%s: delay, jitter and loss need netem: %w", strings.Join(links, ", "), err))
+	if err := probe(); err != nil {
+		return inputError(fmt.Errorf("%s: delay, jitter and loss (emulation.delay: %s): %w",
+			strings.Join(p.Network.Delayed(), ", "), p.Experiment.Emulation.Delay, err))
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	checks = append(checks, t.cpuProbes()...)
 	checks = append(checks, p.cpuChecks(r)...)
 	checks = append(checks, p.timerChecks(r)...)
+	checks = append(checks, t.delayChecks()...)
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}

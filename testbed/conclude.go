@@ -28,6 +28,9 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	for _, fault := range t.heard.survived() {
 		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "fault", Detail: fault.Error()}))
 	}
+	if t.links.Line() != nil && t.delays.err == nil {
+		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "delay line", Detail: t.delays.detail()}))
+	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime+p.longestHead())
 	defer cancel()
 	finishErr := t.finish(keep)
@@ -53,6 +56,9 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	summary, err := p.conclude(t.dir, t.timeline, records, t.found(), checks)
 	if replayErr != nil {
 		finishErr = nil // whatever ended the replay is also why nodes could not finish
+	}
+	if lineEnded(replayErr) {
+		replayErr = nil // a check says so
 	}
 	return summary, errors.Join(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
 }
@@ -122,7 +128,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, f found, checks fide
 	}
 	results.MeasureEdges(edges, r.samples, p.Dilation, p.Duration)
 	summary := results.Summarise(results.Input{
-		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime,
+		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime, Delay: p.delay(),
 		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: r.lasted,
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes,
@@ -147,6 +153,14 @@ func writeReport(dir *runDir, s results.Summary, r records) error {
 	return atomicfile.Write(dir.file(reportFile), func(w io.Writer) error {
 		return results.Report(w, s, r.frames, r.samples)
 	})
+}
+
+// delay says what delays packets; empty where none is.
+func (p *Plan) delay() string {
+	if p.Network == nil {
+		return ""
+	}
+	return p.Network.Delay
 }
 
 // rule is what a frame must do to be on time.

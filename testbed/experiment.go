@@ -65,7 +65,8 @@ type Emulation struct {
 	// Dilation 0, auto in a file, is the smallest that fits the host.
 	Dilation units.Dilation `yaml:"dilation" json:"dilation"`
 	// Sharing is how tasks share uplinks and trunks.
-	Sharing  string        `yaml:"sharing" json:"sharing"`
+	Sharing string `yaml:"sharing" json:"sharing"`
+	// Delay auto is netem where the kernel has it, else userspace.
 	Delay    string        `yaml:"delay" json:"delay"`
 	TCP      TCP           `yaml:"tcp,flow" json:"tcp"`
 	Warmup   units.Virtual `yaml:"warmup" json:"warmup"`
@@ -145,7 +146,7 @@ func known() choices {
 		on:         spec.Choice{Now: []string{OnTransfer, OnEndToEnd}},
 		runtime:    spec.Choice{Now: []string{"native", "docker"}},
 		sharing:    spec.Choice{Now: []string{SharingShared, SharingReserved, SharingBorrow}},
-		delay:      spec.Choice{Now: []string{"auto", "netem"}, Later: []string{"userspace"}},
+		delay:      spec.Choice{Now: []string{"auto", "netem", "userspace"}},
 		congestion: spec.Choice{Now: []string{"auto", "cubic", "reno"}},
 	}
 }

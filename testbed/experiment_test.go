@@ -234,7 +234,7 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"dilation below 1":   {minimal + "emulation: {dilation: 0.5}\n", `e.yaml:4: emulation.dilation: "0.5": would run faster than the host can; allowed: auto, or a number of at least 1`},
 		"dilation too large": {minimal + "emulation: {dilation: 1000000}\n", `e.yaml:4: emulation.dilation: 1e+06 is no dilation to run at; allowed: auto, or 1 to 10000`},
 		"no such sharing":    {minimal + "emulation: {sharing: fair}\n", `e.yaml:4: emulation.sharing: "fair" is unknown; allowed: shared, reserved, borrow`},
-		"delay to come":      {minimal + "emulation: {delay: userspace}\n", `e.yaml:4: emulation.delay: userspace is not supported yet; allowed: auto, netem`},
+		"delay":              {minimal + "emulation: {delay: usrspace}\n", `e.yaml:4: emulation.delay: "usrspace" is unknown; did you mean userspace?; allowed: auto, netem, userspace`},
 		"congestion":         {minimal + "emulation: {tcp: {congestion: bbr}}\n", `e.yaml:4: emulation.tcp.congestion: "bbr" is unknown; allowed: auto, cubic, reno`},
 		"duration 0":         {minimal + "emulation: {duration: 0s}\n", `e.yaml:4: emulation.duration: 0s is out of range; allowed: above 0s, at most 24h0m0s`},
 		"warmup below 0":     {minimal + "emulation: {warmup: -1s}\n", `e.yaml:4: emulation.warmup: -1s is out of range; allowed: 0s to 24h0m0s`},

@@ -12,13 +12,19 @@ import (
 )
 
 // planNetwork decides every object of the emulation.
-func (p *Plan) planNetwork(s *system) (err error) {
+func (p *Plan) planNetwork(s *system) error {
+	delay, err := p.chooseDelay()
+	if err != nil {
+		return err
+	}
 	p.Network, err = emulator.NewPlan(p.Run, s.topology, emulator.Options{
 		Dilation:         p.Dilation,
 		FLOPSPerCore:     p.Host.FLOPSPerCore(),
 		Congestion:       p.Experiment.Emulation.TCP.Congestion,
 		SmallestTransfer: p.smallestTransfers(),
 		Sharing:          p.sharing(),
+		Delay:            delay,
+		Seed:             p.Experiment.Seed,
 	})
 	return err
 }

@@ -31,6 +31,9 @@ func (t *testbed) replay(ctx context.Context) error {
 	ctx, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
 
+	if err := t.watchDelays(); err != nil {
+		return cause(ctx, err)
+	}
 	stopSampling, err := t.startSampler(ctx)
 	if err != nil {
 		return err
@@ -38,6 +41,7 @@ func (t *testbed) replay(ctx context.Context) error {
 	if err = t.begin(ctx); err == nil {
 		err = t.wait(ctx)
 	}
+	t.readDelays()
 	return errors.Join(cause(ctx, err), stopSampling())
 }
 

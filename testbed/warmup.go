@@ -19,7 +19,7 @@ import (
 const setUpTime = 5 * time.Minute
 
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
-// every node its quota, and probes every loaded link and every CPU.
+// every node its quota, lets the delays begin, and probes every loaded link and every CPU.
 func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.phase(WarmUp, ""); err != nil {
 		return err
@@ -29,12 +29,24 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.setUp(ctx); err != nil {
 		return cause(ctx, err)
 	}
+	if err := t.engage(ctx); err != nil {
+		return cause(ctx, err)
+	}
 	return cause(ctx, t.probe(ctx, t.probing))
 }
 
-// watchNodes is a context that ends when one of the nodes does, with the reason as its cause.
+// watchNodes is a context that ends when one of the nodes or the delay line does, with the reason as its cause.
 func (t *testbed) watchNodes(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	if line := t.links.Line(); line != nil {
+		go func() {
+			select {
+			case <-line.Exited():
+				cancel(line.Err())
+			case <-ctx.Done():
+			}
+		}()
+	}
 	for _, n := range t.nodes {
 		go func() {
 			select {

@@ -41,7 +41,6 @@ func TestBadInputIsOneErrorAndLeavesNothing(t *testing.T) {
 		"unknown model":        {"model: cnn2", "model: cnn9", nil, []string{"bad.yaml:10", "cnn9", "alexnet", "cnn2"}},
 		"unknown algorithm":    {"algorithm: layer", "algorithm: best", nil, []string{"best", "layer", "fixed:K"}},
 		"duration zero":        {"duration: 1s", "duration: 0s", nil, []string{"bad.yaml:12", "duration"}},
-		"netem asked for":      {"rate: 20Mbps}}\n    - {name: gw-b", "rate: 20Mbps, delay: 10ms}}\n    - {name: gw-b", nil, []string{"gw-a.uplink", "netem"}},
 		"budget beyond host":   {"20GFLOPS, uplink: {rate: 20Mbps}}\n    - {name: gw-b", "90000GFLOPS, uplink: {rate: 20Mbps}}\n    - {name: gw-b", []string{"--dilation", "1"}, []string{"--dilation", "--overcommit"}},
 		"no frame fits at all": {"input: 50kB", "input: 50MB", []string{"--scheduler", "cloud"}, []string{"deploys none"}},
 		"run directory in use": {"", "", []string{"--out", "."}, []string{"not empty"}},

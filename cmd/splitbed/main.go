@@ -54,6 +54,7 @@ func newApp() *cli.App {
 			reportCommand(),
 			cleanCommand(),
 			nodeCommand(),
+			delayLineCommand(),
 		},
 		HideHelpCommand: true,
 		// Errors reach main, which alone chooses the exit code.

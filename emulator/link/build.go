@@ -8,9 +8,10 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/splitbed/splitbed/emulator/features"
+	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/emulator/shape"
@@ -24,6 +25,12 @@ type Live struct {
 	net    Network
 	spaces map[string]*space
 	made   []string // namespaces, in the order they were made
+
+	command delayline.Command
+	line    *delayline.Line // nil unless packets are delayed in user space
+	mu      sync.Mutex      // guards held and the delays in net.Links
+	held    bool            // no packet is delayed yet
+
 	// shaping is what Counters reads.
 	shaping []shaping
 }
@@ -31,37 +38,23 @@ type Live struct {
 // Build makes a network. nodeNS gives the path of every node's network namespace ("/run/netns/…", "/proc/PID/ns/net"), which
 // must be empty but for lo. Every namespace is journalled before it is made.
 //
-// On error nothing that Build made is left. Where the network asks for delay or loss and the kernel has no netem, the
-// error wraps [features.ErrNotSupported] and nothing has been made at all.
-func Build(ctx context.Context, network Network, nodeNS map[string]string, journal object.Journal) (*Live, error) {
+// On error nothing that Build made is left. Where the network asks for delay or loss and the kernel lacks what it is to be done
+// with, the error wraps [features.ErrNotSupported] and nothing has been made at all.
+func Build(ctx context.Context, network Network, nodeNS map[string]string, journal object.Journal, options ...Option) (*Live, error) {
 	if err := supported(network); err != nil {
 		return nil, err
 	}
+	network.Links = slices.Clone(network.Links) // whose delays may change
 	l := &Live{net: network, spaces: map[string]*space{}}
+	for _, o := range options {
+		o(l)
+	}
 	if err := l.build(ctx, nodeNS, journal); err != nil {
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return nil, errors.Join(fmt.Errorf("build the network: %w", err), l.Close(cleanup))
 	}
 	return l, nil
-}
-
-func supported(network Network) error {
-	if slices.ContainsFunc(network.Links, func(l Link) bool { return l.Rest != nil }) {
-		if err := features.U32(); err != nil {
-			return fmt.Errorf("reserved parts of links: %w", err)
-		}
-	}
-	for _, l := range network.Links {
-		if l.Delay == nil {
-			continue
-		}
-		if err := features.Netem(); err != nil {
-			return fmt.Errorf("%s asks for delay, jitter or loss: %w", l.Name, err)
-		}
-		return nil
-	}
-	return nil
 }
 
 func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal object.Journal) error {
@@ -85,6 +78,9 @@ func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal obje
 			return fmt.Errorf("%s/%s to %s/%s: %w", p.A.Namespace, p.A.Device, p.B.Namespace, p.B.Device, err)
 		}
 	}
+	if err := l.startLine(ctx, journal); err != nil {
+		return err
+	}
 	if err := l.each(ctx, (*space).learnDevices); err != nil {
 		return err
 	}
@@ -95,7 +91,10 @@ func (l *Live) build(ctx context.Context, nodeNS map[string]string, journal obje
 		return err
 	}
 	l.indexLinks()
-	return l.each(ctx, func(s *space) error { return s.awaitCarriers(ctx) })
+	if err := l.each(ctx, func(s *space) error { return s.awaitCarriers(ctx) }); err != nil || l.held {
+		return err
+	}
+	return l.Engage(ctx)
 }
 
 // open makes the namespace, or finds that of its node.
@@ -173,12 +172,13 @@ func (l *Live) configure(ctx context.Context) error {
 			ends[e.Namespace] = append(ends[e.Namespace], e)
 		}
 	}
-	shaped, delayed := map[string][]Link{}, map[string][]Link{}
+	tuns := map[string][]Tun{}
+	for _, t := range l.net.Tuns {
+		tuns[t.Namespace] = append(tuns[t.Namespace], t)
+	}
+	shaped := map[string][]Link{}
 	for _, k := range l.net.Links {
 		shaped[k.At.Namespace] = append(shaped[k.At.Namespace], k)
-		if k.Delay != nil {
-			delayed[k.DelayAt.Namespace] = append(delayed[k.DelayAt.Namespace], k)
-		}
 	}
 	return l.each(ctx, func(s *space) error {
 		for _, k := range shaped[s.Name] {
@@ -186,14 +186,14 @@ func (l *Live) configure(ctx context.Context) error {
 				return fmt.Errorf("%s: shape %s: %w", k.Name, k.At, err)
 			}
 		}
-		for _, k := range delayed[s.Name] {
-			if err := s.addNetem(k.DelayAt.Device, *k.Delay); err != nil {
-				return fmt.Errorf("%s: netem on %s: %w", k.Name, k.DelayAt, err)
-			}
-		}
 		for _, e := range ends[s.Name] {
 			if err := s.bringUp(e); err != nil {
 				return fmt.Errorf("%s/%s: %w", s.Name, e.Device, err)
+			}
+		}
+		for _, t := range tuns[s.Name] {
+			if err := s.bringUpTun(t); err != nil {
+				return fmt.Errorf("%s: %w", t.Place, err)
 			}
 		}
 		return s.handle.LinkSetUp(s.device("lo"))
@@ -228,7 +228,9 @@ func (s *space) awaitCarriers(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: list devices: %w", s.Name, err)
 		}
-		waiting := slices.IndexFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" && state(l.Attrs()) != "up" })
+		waiting := slices.IndexFunc(links, func(l netlink.Link) bool {
+			return slices.Contains([]string{"veth", "tuntap"}, l.Type()) && state(l.Attrs()) != "up"
+		})
 		if waiting < 0 {
 			return nil
 		}
@@ -246,6 +248,9 @@ func (s *space) addRoutes() error {
 		index := s.index[r.Device]
 		if err := s.handle.RouteAdd(s.route(r)); err != nil {
 			return fmt.Errorf("%s: route to %s through %s: %w", s.Name, r.To, r.Device, err)
+		}
+		if r.Via == (MAC{}) {
+			continue
 		}
 		neighbour := &netlink.Neigh{LinkIndex: index, Family: unix.AF_INET, State: netlink.NUD_PERMANENT, IP: r.To.AsSlice(), HardwareAddr: r.Via[:]}
 		if err := s.handle.NeighSet(neighbour); err != nil {
@@ -277,6 +282,9 @@ func hostNet(a netip.Addr) *net.IPNet {
 // nodes. It may be called again, and continues where it failed.
 func (l *Live) Close(ctx context.Context) error {
 	var errs []error
+	if l.line != nil {
+		errs = append(errs, l.line.Stop(ctx))
+	}
 	for name, s := range l.spaces {
 		errs = append(errs, s.close())
 		delete(l.spaces, name)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/splitbed/splitbed/emulator"
+	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
@@ -85,7 +87,8 @@ func newLab(t testing.TB, topo *topologies.Topology, opt emulator.Options) *lab 
 	t.Helper()
 	plan := newPlan(t, topo, opt)
 	l := &lab{plan: plan, nodes: newNodes(t, plan), journal: &memoryJournal{}}
-	live, err := link.Build(t.Context(), plan.Network, l.nodes, l.journal)
+	live, err := link.Build(t.Context(), plan.Network, l.nodes, l.journal,
+		link.WithDelayLine(delayline.Command{Binary: os.Args[0], Args: []string{"delayline"}}))
 	if err != nil {
 		t.Fatal(err)
 	}

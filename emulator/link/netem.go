@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 // The library's netem counts in ticks of a 32-bit microsecond, has no table of a distribution and cannot hold delays beyond
@@ -19,9 +21,9 @@ const (
 	attrJitter64  = 11 // TCA_NETEM_JITTER64
 )
 
-// addNetem puts a delay on a device.
-func (s *space) addNetem(device string, d shape.Delay) error {
-	return s.addQdisc(device, netlink.HANDLE_ROOT, rootHandle, "netem", netemOptions(d))
+// setNetem puts a delay on a device, or changes the one that is there.
+func (s *space) setNetem(device string, d shape.Delay) error {
+	return s.modifyQdisc(unix.NLM_F_CREATE, device, netlink.HANDLE_ROOT, rootHandle, "netem", netemOptions(d))
 }
 
 // netemOptions is a delay as the kernel takes it.
@@ -40,10 +42,10 @@ func netemOptions(d shape.Delay) []byte {
 	if d.Reorder > 0 {
 		add(nl.TCA_NETEM_REORDER, (&nl.TcNetemReorder{Probability: shape.ProbabilityBits(d.Reorder)}).Serialize())
 	}
-	if rate := d.OrderRate(); rate > 0 {
-		add(nl.TCA_NETEM_RATE64, binary.NativeEndian.AppendUint64(nil, rate))
-		add(nl.TCA_NETEM_RATE, (&nl.TcNetemRate{Rate: ^uint32(0)}).Serialize())
-	}
+	// Said also where it is none: what is not said does not change.
+	rate := d.OrderRate()
+	add(nl.TCA_NETEM_RATE64, binary.NativeEndian.AppendUint64(nil, rate))
+	add(nl.TCA_NETEM_RATE, (&nl.TcNetemRate{Rate: uint32(min(rate, math.MaxUint32))}).Serialize())
 	return options
 }
 

@@ -12,7 +12,12 @@ import (
 type Network struct {
 	Namespaces []Namespace `json:"namespaces"`
 	Pairs      []Pair      `json:"pairs"`
-	Links      []Link      `json:"links"`
+	// Tuns are the devices of the delay line, where there is one.
+	Tuns  []Tun  `json:"tuns,omitempty"`
+	Links []Link `json:"links"`
+	// Line is the name under which a delay line's process is journalled, and Seed decides what it draws.
+	Line string `json:"line,omitempty"`
+	Seed uint64 `json:"seed,omitempty"`
 }
 
 // Namespace is a network namespace and what is set in it. One with a Node belongs to a node and exists already; one
@@ -55,12 +60,21 @@ type End struct {
 	GSOSegments int `json:"gso_segments,omitempty"`
 }
 
+// Tun is a device whose other end is the delay line: packets sent through it wait there, and what the line lets go comes out of
+// one in the next hop.
+type Tun struct {
+	Place
+	// Queue is how many packets the device holds for the line; it drops what comes when it is full.
+	Queue       int `json:"queue"`
+	GSOSegments int `json:"gso_segments,omitempty"` // as of an End
+}
+
 // Route leads to one address through a device, with a permanent neighbour entry for the device behind it.
 type Route struct {
 	To     netip.Addr `json:"to"`
 	Device string     `json:"device"`
-	// Via is the hardware address of the next hop's device.
-	Via MAC `json:"via"`
+	// Via is the hardware address of the next hop's device; none behind a Tun, which needs none.
+	Via MAC `json:"via,omitzero"`
 	// Source is the address to send from; invalid in a hop that only forwards.
 	Source netip.Addr `json:"source,omitzero"`
 }
@@ -75,10 +89,16 @@ type Link struct {
 	// goes into Rest, which is there when they are. Without classes the link is one FIFO.
 	Classes []Class      `json:"classes,omitempty"`
 	Rest    *shape.Class `json:"rest,omitempty"`
-	// Delay is the netem on the sender's device, nil where packets are neither delayed nor lost.
+	// Delay is what happens to packets before they reach At, nil where they are neither delayed nor lost. netem does it on
+	// the sender's device, DelayAt. Where there is an Exit, the delay line does it: DelayAt and Exit are the devices on either
+	// side of it.
 	Delay   *shape.Delay `json:"delay,omitempty"`
 	DelayAt Place        `json:"delay_at,omitzero"`
+	Exit    Place        `json:"exit,omitzero"`
 }
+
+// inUserSpace tells whether a delay line delays the link's packets.
+func (k Link) inUserSpace() bool { return k.Exit != Place{} }
 
 // Class is a part of a link, for the TCP packets from one address that leave by either of two ports, Port and Port + 1.
 type Class struct {

@@ -181,7 +181,7 @@ func (l *lab) underLoad(t *testing.T, loaded, probing string) (trips []time.Dura
 }
 
 // bounce makes two UDP sockets, connected to each other, at a node and at the cloud.
-func (l *lab) bounce(t *testing.T, node string) (ping, pong int) {
+func (l *lab) bounce(t testing.TB, node string) (ping, pong int) {
 	t.Helper()
 	local, remote := l.way(t, node, "cloud")
 	open := func(fd *int, from, to *unix.SockaddrInet4) func() error {

@@ -64,6 +64,11 @@ func (l *Live) compareDevices(s *space, report func(Difference)) error {
 			}
 		}
 	}
+	for _, t := range l.net.Tuns {
+		if t.Namespace == s.Name {
+			compareTun(t, byName[t.Device], report)
+		}
+	}
 	return nil
 }
 
@@ -75,7 +80,9 @@ func compareDevice(e End, live *netlink.LinkAttrs, addresses []netlink.Addr, rep
 	}
 	differ(report, subject, "state", "up", state(live))
 	differ(report, subject, "MTU", int(shape.MTU), live.MTU)
-	differ(report, subject, "MAC", e.MAC.String(), live.HardwareAddr.String())
+	if e.MAC != (MAC{}) {
+		differ(report, subject, "MAC", e.MAC.String(), live.HardwareAddr.String())
+	}
 	if e.GSOSegments > 0 {
 		differ(report, subject, "gso_max_segs", uint32(e.GSOSegments), live.GSOMaxSegs)
 	}
@@ -131,6 +138,9 @@ func (s *space) compareRoutes(report func(Difference)) error {
 		planned := s.route(r)
 		key := "route to " + planned.Dst.String()
 		compare(s.Name, key, key, describeRoute(planned))
+		if r.Via == (MAC{}) {
+			continue
+		}
 		compare(s.Name, neighbourKey(s.index[r.Device], r.To.AsSlice()), "neighbour "+r.To.String()+" on "+r.Device, r.Via.String())
 	}
 	for key, got := range kernel {
@@ -163,13 +173,16 @@ func (l *Live) compareLinks(s *space, report func(Difference)) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range l.net.Links {
+	l.mu.Lock()
+	links, held := slices.Clone(l.net.Links), l.held
+	l.mu.Unlock()
+	for _, k := range links {
 		if k.At.Namespace == s.Name {
 			if err := s.compareShaper(k, byDevice[s.index[k.At.Device]], report); err != nil {
 				return err
 			}
 		}
-		if k.Delay != nil && k.DelayAt.Namespace == s.Name {
+		if k.Delay != nil && !k.inUserSpace() && !held && k.DelayAt.Namespace == s.Name {
 			planned, err := wantNetem(*k.Delay)
 			if err != nil {
 				return err

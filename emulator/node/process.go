@@ -11,15 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/splitbed/splitbed/emulator/object"
 	"golang.org/x/sys/unix"
 )
 
-// markVariable is set in the environment of every native node. The kernel keeps a process's first environment in
+// mark is set in the environment of every native node. The kernel keeps a process's first environment in
 // /proc/<pid>/environ, and children inherit it, so the mark finds the whole family of a node, and nothing else, whatever
 // pids it has and however often pids have been reused since.
-const markVariable = "SPLITBED_PROCESS"
-
-func mark(name string) string { return markVariable + "=" + name }
+func mark(name string) string { return object.Mark(name) }
 
 // marked returns the pids of the living processes that carry the mark.
 func marked(name string) ([]int, error) {

@@ -25,3 +25,6 @@ type Object struct {
 type Journal interface {
 	Add(Object) error
 }
+
+// Mark is the variable that stands in the environment of every process journalled under a name.
+func Mark(name string) string { return "SPLITBED_PROCESS=" + name }

@@ -89,9 +89,9 @@ func NewDelay(d units.Dilation, path ...topologies.Link) (*Delay, error) {
 // either is the chance that at least one of two independent events happens.
 func either(a, b units.Probability) units.Probability { return a + b - a*b }
 
-// distScale is the value in a netem distribution table that stands for one standard deviation
+// DistributionUnit is the value in a netem distribution table that stands for one standard deviation
 // (NETEM_DIST_SCALE in linux/pkt_sched.h).
-const distScale = 8192
+const DistributionUnit = 8192
 
 // Normal is netem's table of a standard normal distribution that is cut off at ±3σ: quantiles at equal
 // steps, in units of σ/8192. netem draws from it with equal chances.
@@ -101,7 +101,7 @@ func Normal() []int16 {
 	table := make([]int16, size)
 	for i := range table {
 		p := tail + (1-2*tail)*(float64(i)+0.5)/size
-		table[i] = int16(math.Round(distScale * math.Sqrt2 * math.Erfinv(2*p-1)))
+		table[i] = int16(math.Round(DistributionUnit * math.Sqrt2 * math.Erfinv(2*p-1)))
 	}
 	return table
 }

@@ -197,10 +197,10 @@ func TestNormalIsSymmetricTruncatedAndOfThatWidth(t *testing.T) {
 		if v != -table[len(table)-1-i] {
 			t.Fatalf("entry %d is %d, its mirror image %d", i, v, table[len(table)-1-i])
 		}
-		x := float64(v) / distScale
+		x := float64(v) / DistributionUnit
 		sum, squares = sum+x, squares+x*x
 	}
-	if last := float64(table[len(table)-1]) / distScale; last > 3 || last < 2.9 {
+	if last := float64(table[len(table)-1]) / DistributionUnit; last > 3 || last < 2.9 {
 		t.Errorf("it ends at %.3f σ, want just below 3", last)
 	}
 	n := float64(len(table))
@@ -215,7 +215,7 @@ func TestNormalIsSymmetricTruncatedAndOfThatWidth(t *testing.T) {
 
 func countWithin(table []int16, sigma float64) (n float64) {
 	for _, v := range table {
-		if math.Abs(float64(v)) <= sigma*distScale {
+		if math.Abs(float64(v)) <= sigma*DistributionUnit {
 			n++
 		}
 	}
