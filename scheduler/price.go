@@ -57,7 +57,7 @@ func (d *dual) deploy(s *State, balance float64) {
 	}
 	for _, n := range ascending(cheapest) {
 		j := d.tasks[n]
-		if k, _, ok := pay.cheapest(s, j, d.cuts[n]); ok {
+		if k, ok := pay.cheapest(s, j, d.cuts[n]); ok {
 			s.Deploy(j, k)
 			pay.update(s, j)
 		}
@@ -99,7 +99,7 @@ func (d *dual) newTariff(balance float64) *tariff {
 	return p
 }
 
-// update has task j, which was deployed, make what it uses dearer.
+// update makes what task j touches as dear as it is with what is used of it.
 func (p *tariff) update(s *State, j int) {
 	if p.balance == 0 {
 		return
@@ -134,8 +134,8 @@ func (p *tariff) costs(j int, cuts []int32) []float64 {
 	return p.cost
 }
 
-// cheapest is the cut of task j, one of cuts, that costs least among those that fit, and its cost.
-func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, cost float64, ok bool) {
+// cheapest is the cut of task j, one of cuts, that costs least among those that fit.
+func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, ok bool) {
 	costs := p.costs(j, cuts)
 	for range costs {
 		i := 0
@@ -148,11 +148,11 @@ func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, cost float64, o
 			break
 		}
 		if k := int(cuts[i]); s.Fits(j, k) {
-			return k, costs[i], true
+			return k, true
 		}
 		costs[i] = math.Inf(1)
 	}
-	return 0, 0, false
+	return 0, false
 }
 
 const (

@@ -22,7 +22,8 @@ type priceAdmission struct {
 	seen     []int
 	expected int
 	next     int // how many must have come for the next prices
-	pay      *tariff
+	plain    *tariff // whether a task is worth its price
+	balanced *tariff // which cut it takes
 	cuts     []int32 // memory for those of the one that arrives
 }
 
@@ -32,12 +33,12 @@ func (a *priceAdmission) Arrive(s *State, j int) {
 		d := newDualOf(s.inst, a.seen, 1, caution*min(1, float64(len(a.seen))/float64(a.expected)))
 		// Solving ends early with its context only, and this one does not end.
 		if err := d.solve(context.Background()); err == nil {
-			a.pay = d.newTariff(0)
+			a.plain, a.balanced = d.newTariff(0), d.newTariff(1)
 		}
 		a.next *= 2
 	}
 	a.seen = append(a.seen, j)
-	if a.pay == nil {
+	if a.plain == nil {
 		const allowance = 0.003 // of every resource, for the first to come
 		if k, ok := s.Best(j, 1, s.inst.Tasks[j].Cuts()); ok && s.Bottleneck(j, k) <= part+allowance {
 			s.Deploy(j, k)
@@ -48,7 +49,8 @@ func (a *priceAdmission) Arrive(s *State, j int) {
 	for k := range s.inst.Tasks[j].Cuts() {
 		a.cuts = append(a.cuts, int32(k+1))
 	}
-	if k, cost, ok := a.pay.cheapest(s, j, a.cuts); ok && cost <= 1 {
+	a.balanced.update(s, j) // by what others left and took since
+	if k, ok := a.balanced.cheapest(s, j, a.cuts); ok && a.plain.costs(j, []int32{int32(k)})[0] <= 1 {
 		s.Deploy(j, k)
 	}
 }
