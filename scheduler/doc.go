@@ -13,5 +13,5 @@
 // nothing of networks, frames or framing.
 //
 // Everything here is pure and deterministic: the same instance gives the same schedule, on any
-// machine, and nothing is read but the arguments. All functions may be called concurrently.
+// machine of the same architecture (others may round differently), and nothing is read but the arguments. All functions may be called concurrently.
 package scheduler

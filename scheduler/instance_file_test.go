@@ -60,14 +60,22 @@ func FuzzReadInstance(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		inst, err := ReadInstance(strings.NewReader(text))
 		if err != nil {
+			if !errors.Is(err, ErrInstance) {
+				t.Errorf("error %v does not wrap ErrInstance", err)
+			}
 			return
 		}
-		if len(inst.Edges) > 50 || len(inst.Tasks) > 50 {
+		if len(inst.Edges) > 10 || len(inst.Tasks) > 10 || len(text) > 5000 {
 			return // slow, and no different
 		}
-		for _, name := range []string{"layer", "density", "online", "lbf"} {
-			if broken := Check(inst, plan(t, name, inst)); len(broken) > 0 {
+		bound := boundOf(t, inst, 0)
+		for _, name := range everyName() {
+			sched := plan(t, name, inst)
+			if broken := Check(inst, sched); len(broken) > 0 {
 				t.Errorf("%s breaks %v", name, broken)
+			}
+			if n := deployed(sched); n > bound {
+				t.Errorf("%s deploys %d, more than the bound of %d", name, n, bound)
 			}
 		}
 		if _, err := ReadInstance(strings.NewReader(written(t, inst))); err != nil {

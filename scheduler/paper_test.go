@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/units"
@@ -73,35 +74,91 @@ func costTables() [][][]Demand {
 	return all
 }
 
+// sizes are the numbers of edges of the paper's Fig. 4a.
+var sizes = []int{20, 30, 40, 50, 60, 70, 80, 90}
+
 // Fig. 4a of the paper: layer scheduling above every fixed cut, cut 2 the best of those, more edges more tasks.
 func TestLayerReproducesTheOrderOfFig4a(t *testing.T) {
 	const seeds = 5
-	previous := 0
-	for _, edges := range []int{20, 50, 90} {
-		fixed := make([]int, 6)
-		layer := 0
+	previous := make([]int, 6) // layer, fixed:1 … fixed:5
+	for _, edges := range sizes {
+		counts := make([]int, 6)
 		for seed := range uint64(seeds) {
 			inst := paperInstance(edges, 1000, seed)
-			n := deployed(plan(t, "layer", inst))
-			layer += n
+			layer := deployed(plan(t, "layer", inst))
+			counts[0] += layer
 			for k := 1; k <= 5; k++ {
-				f := deployed(plan(t, fmt.Sprintf("fixed:%d", k), inst))
-				fixed[k] += f
-				if f >= n {
-					t.Errorf("%d edges, seed %d: fixed:%d deploys %d, layer %d; want layer above", edges, seed, k, f, n)
+				fixed := deployed(plan(t, fmt.Sprintf("fixed:%d", k), inst))
+				counts[k] += fixed
+				if fixed >= layer {
+					t.Errorf("%d edges, seed %d: fixed:%d deploys %d, layer %d; want layer above", edges, seed, k, fixed, layer)
 				}
 			}
 		}
-		t.Logf("%d edges, mean of %d seeds: layer %d, fixed:1..5 %v", edges, seeds, layer/seeds, means(fixed[1:], seeds))
+		t.Logf("%d edges, mean of %d seeds: layer %d, fixed:1..5 %v", edges, seeds, counts[0]/seeds, means(counts[1:], seeds))
 		for _, k := range []int{1, 3, 4, 5} {
-			if fixed[k] >= fixed[2] {
-				t.Errorf("%d edges: fixed:%d deploys %d in all, fixed:2 %d; want cut 2 the best", edges, k, fixed[k], fixed[2])
+			if edges >= 50 && counts[k] >= counts[2] {
+				t.Errorf("%d edges: fixed:%d deploys %d in all, fixed:2 %d; want cut 2 the best", edges, k, counts[k], counts[2])
 			}
 		}
-		if layer <= previous {
-			t.Errorf("%d edges deploy %d in all, fewer edges %d; want more", edges, layer, previous)
+		for k, n := range counts {
+			if n <= previous[k] {
+				t.Errorf("%d edges: %d in all (layer, then fixed: number %d of them), with ten edges fewer %d; want more", edges, n, k, previous[k])
+			}
 		}
-		previous = layer
+		previous = counts
+	}
+}
+
+// subsetInstance is the paper's evaluation with every task's input at n edges drawn at random, in proportion to their uplinks.
+func subsetInstance(edges, tasks, n int, seed uint64) Instance {
+	inst := paperInstance(edges, tasks, seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for j := range inst.Tasks {
+		t := &inst.Tasks[j]
+		all, some := 0.0, 0.0
+		for _, p := range t.At {
+			all += p.Input
+		}
+		var at []Place
+		for _, i := range slices.Sorted(slices.Values(r.Perm(edges)[:n])) {
+			at = append(at, t.At[i])
+			some += t.At[i].Input
+		}
+		for i := range at {
+			at[i].Input *= all / some
+		}
+		t.At = at
+	}
+	return inst
+}
+
+// The gap is at least what price leaves to the optimum: for one random edge a task the optimum itself is 1.8 % below the bound.
+func TestPriceComesCloseToTheBound(t *testing.T) {
+	for _, shares := range []struct {
+		name    string
+		make    func(edges int) Instance
+		sizes   []int
+		allowed float64
+	}{
+		{"proportional", func(edges int) Instance { return paperInstance(edges, 1000, 1) }, sizes, 0.02},
+		{"subset: 1", func(edges int) Instance { return subsetInstance(edges, 1000, 1, 1) }, []int{20, 50, 90}, 0.03},
+		{"subset: 3", func(edges int) Instance { return subsetInstance(edges, 1000, 3, 1) }, []int{20, 50, 90}, 0.03},
+		{"subset: 10", func(edges int) Instance { return subsetInstance(edges, 1000, 10, 1) }, []int{20, 50, 90}, 0.03},
+	} {
+		for _, edges := range shares.sizes {
+			inst := shares.make(edges)
+			sched := plan(t, "price", inst)
+			if broken := Check(inst, sched); len(broken) > 0 {
+				t.Errorf("%s, %d edges: breaks %v", shares.name, edges, broken)
+			}
+			n, bound := deployed(sched), boundOf(t, inst, 1)
+			gap := 1 - float64(n)/float64(bound)
+			t.Logf("%-12s %d edges: %d of at most %d, a gap of %.2f %%", shares.name, edges, n, bound, 100*gap)
+			if gap < 0 || gap > shares.allowed {
+				t.Errorf("%s, %d edges: price leaves a gap of %.2f %% to the bound, want 0 to %.0f %%", shares.name, edges, 100*gap, 100*shares.allowed)
+			}
+		}
 	}
 }
 

@@ -82,18 +82,59 @@ func TestByNameKnowsItsAlgorithmsAndListsThem(t *testing.T) {
 	}
 }
 
+// Whatever TestValidateNamesWhatIsWrong finds, every algorithm refuses before it computes anything.
 func TestPlannersRefuseABadInstanceAndAnEndedContext(t *testing.T) {
-	planner, err := ByName("layer")
-	if err != nil {
-		t.Fatal(err)
+	bad := map[string]func(*Instance){
+		"no edges":         func(i *Instance) { i.Edges = nil },
+		"capacity zero":    func(i *Instance) { i.Edges[0].Uplink = 0 },
+		"compute zero":     func(i *Instance) { i.Edges[0].Compute = 0 },
+		"trunk zero":       func(i *Instance) { i.Trunks[0].Rate = 0 },
+		"input NaN":        func(i *Instance) { i.Tasks[0].At[0].Input = math.NaN() },
+		"input negative":   func(i *Instance) { i.Tasks[0].At[0].Input = -1 },
+		"rate NaN":         func(i *Instance) { i.Tasks[0].Costs[0][1].Rate = rates(math.NaN()) },
+		"rate negative":    func(i *Instance) { i.Tasks[0].Costs[0][1].Rate = -1 },
+		"compute infinite": func(i *Instance) { i.Tasks[0].Costs[0][1].Compute = flops(math.Inf(1)) },
+		"task nowhere":     func(i *Instance) { i.Tasks[0].At = nil },
 	}
-	if _, err := planner.Plan(context.Background(), Instance{Threshold: 1}); !errors.Is(err, ErrInstance) {
-		t.Errorf("without edges: error %v, want %v", err, ErrInstance)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := planner.Plan(ctx, small()); !errors.Is(err, context.Canceled) {
-		t.Errorf("ended context: error %v, want %v", err, context.Canceled)
+	for _, name := range everyName() {
+		planner, err := ByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, spoil := range bad {
+			inst := small()
+			spoil(&inst)
+			if _, err := planner.Plan(context.Background(), inst); !errors.Is(err, ErrInstance) {
+				t.Errorf("%s, %s: error %v, want %v", name, what, err, ErrInstance)
+			}
+		}
+		if _, err := planner.Plan(ended, small()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, ended context: error %v, want %v", name, err, context.Canceled)
+		}
+	}
+	for what, spoil := range bad {
+		inst := small()
+		spoil(&inst)
+		if _, err := Bound(context.Background(), inst, 0); !errors.Is(err, ErrInstance) {
+			t.Errorf("bound, %s: error %v, want %v", what, err, ErrInstance)
+		}
+	}
+}
+
+// A ratio so large that no demand can be computed with is a demand of +Inf, and a task that has nothing else is left out.
+func TestDemandsBeyondEveryCapacityLeaveTheTaskOut(t *testing.T) {
+	inst := small()
+	inst.Tasks = append(inst.Tasks, single("huge", 0, 1e100, []Demand{{rates(math.Inf(1)), 0}, {rates(math.Inf(1)), 1}, {rates(math.MaxFloat64), flops(math.MaxFloat64)}}))
+	for _, name := range everyName() {
+		sched := plan(t, name, inst)
+		if broken := Check(inst, sched); len(broken) > 0 || sched.Tasks[1].Deployed {
+			t.Errorf("%s: huge is deployed: %v; breaks %v", name, sched.Tasks[1].Deployed, broken)
+		}
+	}
+	if got := boundOf(t, inst, 0); got != 1 {
+		t.Errorf("bound %d, want 1", got)
 	}
 }
 

@@ -157,7 +157,7 @@ func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, ok bool) {
 
 const (
 	// searchWork bounds the local search by the places it looks at, searchTimes by how often it looks at each.
-	searchWork, searchTimes = 60_000_000, 1200
+	searchWork, searchTimes = 30_000_000, 6000
 	// ejected and rechosen are how many tasks a round takes out at most, and how many others it lets choose again.
 	ejected, rechosen = 4, 40
 	// tried is how many of the tasks that are left out a round tries to bring in.

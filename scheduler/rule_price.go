@@ -21,7 +21,7 @@ const caution = 0.98
 type priceAdmission struct {
 	seen     []int
 	expected int
-	next     int // how many must have come for the next prices
+	next     int     // how many must have come for the next prices
 	plain    *tariff // whether a task is worth its price
 	balanced *tariff // which cut it takes
 	cuts     []int32 // memory for those of the one that arrives

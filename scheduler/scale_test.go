@@ -2,8 +2,11 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/units"
@@ -51,11 +54,14 @@ func BenchmarkMillionTasks(b *testing.B) {
 		b.Run(name, func(b *testing.B) { benchmarkPlanner(b, name, inst) })
 	}
 	b.Run("bound", func(b *testing.B) {
+		bound := 0
 		for b.Loop() {
-			if _, err := Bound(context.Background(), inst, 1); err != nil {
+			var err error
+			if bound, err = Bound(context.Background(), inst, 1); err != nil {
 				b.Fatal(err)
 			}
 		}
+		b.ReportMetric(float64(bound), "bound")
 	})
 }
 
@@ -73,11 +79,34 @@ func benchmarkPlanner(b *testing.B, name string, inst Instance) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	n := 0
 	for b.Loop() {
 		sched, err := planner.Plan(context.Background(), inst)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(deployed(sched)), "deployed")
+		n = deployed(sched)
 	}
+	b.ReportMetric(float64(n), "deployed")
+	if peak, err := peakMemory(); err != nil {
+		b.Log(err)
+	} else {
+		b.ReportMetric(peak, "peak-GB")
+	}
+}
+
+// peakMemory is the most memory the process ever had, in GB (VmHWM of proc(5)); benchmarks that ran before it in the same process,
+// and the instance, count.
+func peakMemory() (float64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, fmt.Errorf("peak memory: %w", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kB float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kB); n == 1 {
+			return kB * 1024 / 1e9, nil
+		}
+	}
+	return 0, errors.New("peak memory: /proc/self/status has no VmHWM")
 }
