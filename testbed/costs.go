@@ -104,18 +104,22 @@ func (c *costTables) nominal(key costKey) []scheduler.Demand {
 	return table
 }
 
-// usualProfiles describes every network of a workload at the picture size it was made for.
-func usualProfiles(workload *workloads.Resolved) (map[string]model.Profile, error) {
+// usualProfiles describes every network of a workload at the picture size it was made for; an ONNX file has one only.
+func usualProfiles(workload *workloads.Resolved, store model.Store) (map[string]model.Profile, error) {
 	profiles := map[string]model.Profile{}
 	for _, task := range workload.Tasks {
 		if _, ok := profiles[task.Model]; ok {
 			continue
 		}
-		h, w, err := model.UsualSize(task.Model)
-		if err != nil {
-			return nil, err
+		h, w := task.At[0].Height, task.At[0].Width
+		if !model.IsFile(task.Model) {
+			var err error
+			if h, w, err = model.UsualSize(task.Model); err != nil {
+				return nil, err
+			}
 		}
-		if profiles[task.Model], err = model.Describe(task.Model, h, w); err != nil {
+		var err error
+		if profiles[task.Model], err = store.Describe(task.Model, h, w); err != nil {
 			return nil, err
 		}
 	}

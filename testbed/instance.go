@@ -41,7 +41,7 @@ func newSystem(ctx context.Context, topology *topologies.Topology, workload *wor
 			if _, ok := s.profiles[size]; ok {
 				continue
 			}
-			profile, err := model.Describe(size.model, size.height, size.width)
+			profile, err := store.Describe(size.model, size.height, size.width)
 			if err != nil {
 				return nil, fmt.Errorf("task %s at %s: %w", task.Name, source.Edge, err)
 			}
@@ -49,7 +49,7 @@ func newSystem(ctx context.Context, topology *topologies.Topology, workload *wor
 		}
 	}
 	var err error
-	if s.usual, err = usualProfiles(workload); err != nil {
+	if s.usual, err = usualProfiles(workload, store); err != nil {
 		return nil, err
 	}
 	if rules.Overheads == OverheadsMeasured {

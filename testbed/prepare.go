@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -117,7 +118,7 @@ func resolve(ctx context.Context, e *Experiment, store model.Store) (*system, er
 	if err != nil {
 		return nil, err
 	}
-	workload, err := e.Workload.Resolve(topology, e.Seed, builtin{})
+	workload, err := e.Workload.Resolve(topology, e.Seed, networks{ctx, store})
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +230,16 @@ func (p *Plan) shortestDeadline() units.Virtual {
 	return shortest
 }
 
-// builtin tells the workload what the built-in networks take.
-type builtin struct{}
+// networks tells the workload what networks take, and imports ONNX files into the store.
+type networks struct {
+	ctx   context.Context // of the one call of Resolve
+	store model.Store
+}
 
-func (builtin) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }
+func (networks) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }
+
+// FileSize is the one picture size of an ONNX file, which is imported.
+func (n networks) FileSize(path string, shape []int) (h, w int, err error) {
+	p, err := engine.Import(n.ctx, n.store, path, shape)
+	return p.Height, p.Width, err
+}

@@ -19,6 +19,8 @@ type ModelInfo interface {
 	// MinSize is the height and width in pixels of the smallest picture a network takes. The error for an
 	// unknown network lists the known ones.
 	MinSize(model string) (h, w int, err error)
+	// FileSize is the height and width in pixels of the pictures an ONNX file takes, given a shape [1,3,H,W] or none.
+	FileSize(path string, shape []int) (h, w int, err error)
 }
 
 // Resolved is a workload with everything decided: what each task does at each edge.
@@ -55,8 +57,19 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	for i, t := range w.Tasks {
 		at := w.source.Field("tasks").Index(i)
 		smallest := map[string]size{}
+		if t.Model.file() {
+			h, width, err := models.FileSize(t.Model[0].Model, t.Shape)
+			if err != nil {
+				return nil, at.Field("model").Wrap(err)
+			}
+			t.Shape = []int{1, channels, h, width}
+			smallest[t.Model[0].Model] = size{h, width}
+		}
 		for _, part := range t.Model {
 			name := part.Model
+			if isFile(name) {
+				continue
+			}
 			h, width, err := models.MinSize(name)
 			if err != nil {
 				return nil, at.Field("model").Wrap(err)

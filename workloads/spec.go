@@ -23,7 +23,7 @@ type TaskSpec struct {
 	Count int `yaml:"count,omitempty" json:"count,omitempty"`
 	// Model is a built-in network's name, the path of an ONNX file, which ends in .onnx, or several networks to draw from.
 	Model Mix `yaml:"model,flow" json:"model"`
-	// Shape is an ONNX file's input, [1,3,H,W]; empty for a built-in network.
+	// Shape is an ONNX file's input, [1,3,H,W], where the file leaves it open; empty for a built-in network.
 	Shape []int   `yaml:"shape,omitempty,flow" json:"shape,omitempty"`
 	Edges EdgeSet `yaml:"edges,flow" json:"edges"`
 	Share Share   `yaml:"share,flow" json:"share"`

@@ -138,8 +138,6 @@ func validateLife(c spec.Cursor, start, stop units.Virtual) error {
 func (t TaskSpec) validateShape(c spec.Cursor) error {
 	const allowed = "[1, 3, H, W]"
 	switch {
-	case t.Model.file() && len(t.Shape) == 0:
-		return c.Errorf(allowed, "is missing; an ONNX file needs it")
 	case !t.Model.file() && len(t.Shape) > 0:
 		return c.Errorf("only beside an .onnx file", "the built-in network %s takes any frame size", spec.Clip(t.Model[0].Model))
 	case len(t.Shape) == 0:

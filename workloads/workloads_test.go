@@ -33,6 +33,14 @@ func (s smallest) MinSize(model string) (h, w int, err error) {
 	return size.height, size.width, nil
 }
 
+// FileSize is the shape's or, where a file has one of its own, 48×64.
+func (smallest) FileSize(_ string, shape []int) (h, w int, err error) {
+	if len(shape) == 0 {
+		return 48, 64, nil
+	}
+	return shape[2], shape[3], nil
+}
+
 var networks = smallest{"alexnet": {63, 63}, "cnn1": {16, 16}}
 
 // ten edges with uplinks of 10, 20, … 100 Mb/s.
@@ -209,7 +217,6 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"no edge":            {task("edges: []"), `w.yaml:3: tasks[0].edges: names no edge; allowed: all, or a list of names of edges`},
 		"some edges":         {task("edges: some"), `w.yaml:3: tasks[0].edges: "some" does not belong here; allowed: all, or a list of names of edges`},
 		"shape of built-in":  {task("shape: [1, 3, 8, 8]"), `w.yaml:3: tasks[0].shape: the built-in network alexnet takes any frame size; allowed: only beside an .onnx file`},
-		"file without shape": {"name: w\ntasks:\n  - {name: a, model: /n.onnx, input: 1kB}\n", `w.yaml:3: tasks[0].shape: is missing; an ONNX file needs it; allowed: [1, 3, H, W]`},
 		"shape of a batch":   {"name: w\ntasks:\n  - {name: a, model: /n.onnx, shape: [2, 3, 8, 8], input: 1kB}\n", `w.yaml:3: tasks[0].shape: [2 3 8 8] is not a batch of one RGB picture; allowed: [1, 3, H, W]`},
 		"shape too large":    {"name: w\ntasks:\n  - {name: a, model: /n.onnx, shape: [1, 3, 16384, 16384], input: 1kB}\n", `w.yaml:3: tasks[0].shape: a picture takes 805.306368MB; allowed: at most 201.326592MB`},
 		"background kind":    {task("") + "background:\n  - {link: e1.uplink, kind: web}\n", `w.yaml:5: background[0].kind: web is not supported yet; allowed: bulk`},
@@ -431,7 +438,7 @@ func TestTheGridIsGeometric(t *testing.T) {
 
 func TestAFixedShapeMakesSharesRarer(t *testing.T) {
 	models := smallest{"/n.onnx": {48, 64}}
-	w := parsed(t, "name: w\ntasks:\n  - {name: a, model: /n.onnx, shape: [1, 3, 48, 64], input: 9kB, fps: 10, share: {e1: 0.8, e2: 0.2}}\n")
+	w := parsed(t, "name: w\ntasks:\n  - {name: a, model: /n.onnx, input: 9kB, fps: 10, share: {e1: 0.8, e2: 0.2}}\n")
 	r, err := w.Resolve(ten(t), 1, models)
 	if err != nil {
 		t.Fatal(err)
@@ -622,3 +629,5 @@ func TestDistributionsAreDrawnByTaskAndSurviveBeingWritten(t *testing.T) {
 type anySize struct{}
 
 func (anySize) MinSize(string) (h, w int, err error) { return 4, 4, nil }
+
+func (anySize) FileSize(string, []int) (h, w int, err error) { return 4, 4, nil }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/splitbed/splitbed/internal/atomicfile"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/testbed"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
@@ -24,14 +27,27 @@ func modelCommand() *cli.Command {
 			Flags:     []cli.Flag{jsonFlag()},
 			Action:    listModels,
 		}, {
-			Name:      "profile",
-			Usage:     "measure every cut of a network: bytes, ratio, operations, overhead, head and tail times",
-			ArgsUsage: "MODEL",
+			Name:        "profile",
+			Usage:       "measure every cut of a network: bytes, ratio, operations, overhead, head and tail times",
+			ArgsUsage:   "MODEL",
+			Description: "MODEL is a built-in network or an ONNX file. At every cut head and tail together are compared with the whole network.",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "shape", Usage: "input tensor `1,3,HEIGHT,WIDTH` (default: what the network was made for)"},
+				shapeFlag(),
+				&cli.StringFlag{Name: "plot", Usage: "draw ratio and overhead over the layers to `FILE.svg`"},
 				jsonFlag(),
 			},
 			Action: profileModel,
+		}, {
+			Name:        "cut",
+			Usage:       "write the two halves of a network as ONNX files",
+			ArgsUsage:   "MODEL",
+			Description: "MODEL is a built-in network or an ONNX file. NAME-head.onnx, NAME-tail.onnx and their weights run anywhere with ONNX Runtime.",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "after", Required: true, Usage: "`LAYER` to cut after, by name or number"},
+				&cli.StringFlag{Name: "out", Value: ".", Usage: "directory of the files"},
+				shapeFlag(),
+			},
+			Action: cutModel,
 		}},
 	}
 }
@@ -84,62 +100,141 @@ func dimensions[T int | int64](shape []T) string {
 	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), "×"), "[]")
 }
 
-func profileModel(c *cli.Context) error {
+func shapeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "shape", Usage: "input tensor `1,3,HEIGHT,WIDTH` (default: what the network was made for)"}
+}
+
+// network is the network the command line names, at its picture size. A file is imported first.
+func network(c *cli.Context) (model.Store, model.Profile, error) {
+	wrong := func(err error) (model.Store, model.Profile, error) {
+		return model.Store{}, model.Profile{}, &testbed.InputError{Err: err}
+	}
 	name, err := argument(c, "model")
 	if err != nil {
-		return err
+		return model.Store{}, model.Profile{}, err
 	}
-	height, width, err := model.UsualSize(name)
-	if err != nil {
-		return &testbed.InputError{Err: err}
-	}
+	var shape []int
 	if c.IsSet("shape") {
-		if height, width, err = parseShape(c.String("shape")); err != nil {
-			return &testbed.InputError{Err: fmt.Errorf("--shape: %w", err)}
+		if shape, err = parseShape(c.String("shape")); err != nil {
+			return wrong(fmt.Errorf("--shape: %w", err))
 		}
-	}
-	if _, err := model.Describe(name, height, width); err != nil {
-		return &testbed.InputError{Err: err}
-	}
-	if err := engine.Init(); err != nil {
-		return err
 	}
 	store, err := model.DefaultStore()
 	if err != nil {
-		return err
+		return store, model.Profile{}, err
 	}
-	profile, err := engine.Profile(c.Context, store, name, height, width)
+	if model.IsFile(name) {
+		if err := engine.Init(); err != nil {
+			return store, model.Profile{}, err
+		}
+		p, err := engine.Import(c.Context, store, name, shape)
+		if err != nil {
+			return wrong(err)
+		}
+		return store, p, nil
+	}
+	height, width, err := model.UsualSize(name)
+	if err != nil {
+		return wrong(err)
+	}
+	if shape != nil {
+		height, width = shape[2], shape[3]
+	}
+	p, err := store.Describe(name, height, width)
+	if err != nil {
+		return wrong(err)
+	}
+	return store, p, engine.Init()
+}
+
+func profileModel(c *cli.Context) error {
+	store, p, err := network(c)
 	if err != nil {
 		return err
+	}
+	profile, err := engine.Profile(c.Context, store, p.Model, p.Height, p.Width)
+	if err != nil {
+		return err
+	}
+	if path := c.String("plot"); path != "" {
+		if err := plotProfile(path, profile); err != nil {
+			return err
+		}
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, profile)
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(c.App.Writer, "%s at %d×%d: %d bytes encoded\n", name, height, width, profile.Input.Bytes)
-	fmt.Fprintln(w, "k\tlayer\tshape\tbytes\tratio\tGFLOP\tFLOP/byte\thead ms\ttail ms\t")
+	fmt.Fprintf(c.App.Writer, "%s at %d×%d: %d bytes encoded\n", p.Model, p.Height, p.Width, profile.Input.Bytes)
+	fmt.Fprintln(w, "k\tlayer\tshape\tuint4\tuint8\tfloat16\tfloat32\tratio\tGFLOP\tFLOP/byte\thead ms\ttail ms\tGFLOPS\t")
+	large := 0
 	for _, l := range profile.Layers {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.1f\t\n",
-			l.K, l.Name, dimensions(l.Shape),
-			l.Bytes, l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.Head, 1e3*l.Tail)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3g\t%.0f\t%.2f\t%.2f\t%.0f\t\n",
+			l.K, l.Name, dimensions(l.Shape), l.Wire["uint4"], l.Wire["uint8"], l.Wire["float16"], l.Wire["float32"],
+			l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.Head, 1e3*l.Tail, l.GFLOPS)
+		if l.Ratio > 1 {
+			large++
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "head + tail differ from the whole network by at most %.1e (relative)\n", profile.Parity)
+	if large > 0 {
+		fmt.Fprintf(c.App.Writer, "after %d of %d layers more bytes travel than the encoded picture has (ratio above 1)\n", large, len(profile.Layers))
+	}
+	return nil
+}
+
+// plotProfile draws what the paper's figure 3 shows: the ratio falls and the overhead rises with k.
+func plotProfile(path string, profile engine.ModelProfile) error {
+	ratio, overhead := results.Line{Name: "ratio"}, results.Line{Name: "overhead"}
+	last := profile.Layers[len(profile.Layers)-1]
+	for _, l := range profile.Layers {
+		point := func(v float64) results.LinePoint { return results.LinePoint{X: float64(l.K), Mean: v, Low: v, High: v} }
+		ratio.Points = append(ratio.Points, point(l.Ratio))
+		overhead.Points = append(overhead.Points, point(l.FLOPs/last.FLOPs))
+	}
+	chart := results.LineChart{
+		Title: fmt.Sprintf("%s, whole network: %.0f operations a byte", filepath.Base(profile.Model), last.Overhead),
+		X:     "cut after layer", Y: "bytes ÷ input bytes, part of all operations", Log: true, Lines: []results.Line{ratio, overhead},
+	}
+	drawn, err := chart.SVG()
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(path, drawn)
+}
+
+func cutModel(c *cli.Context) error {
+	store, p, err := network(c)
+	if err != nil {
+		return err
+	}
+	k, err := p.Cut(c.String("after"))
+	if err != nil {
+		return &testbed.InputError{Err: fmt.Errorf("--after: %w", err)}
+	}
+	files, err := store.WriteHalves(c.String("out"), p, k)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintln(c.App.Writer, f)
+	}
 	return nil
 }
 
 // parseShape reads "1,3,H,W".
-func parseShape(s string) (height, width int, err error) {
+func parseShape(s string) ([]int, error) {
 	parts := strings.Split(s, ",")
 	if len(parts) != 4 || strings.TrimSpace(parts[0]) != "1" || strings.TrimSpace(parts[1]) != "3" {
-		return 0, 0, fmt.Errorf("%q is not 1,3,HEIGHT,WIDTH", s)
+		return nil, fmt.Errorf("%q is not 1,3,HEIGHT,WIDTH", s)
 	}
 	height, errHeight := strconv.Atoi(strings.TrimSpace(parts[2]))
 	width, errWidth := strconv.Atoi(strings.TrimSpace(parts[3]))
 	if errHeight != nil || errWidth != nil || height <= 0 || width <= 0 {
-		return 0, 0, fmt.Errorf("%q: height and width are whole numbers of pixels", s)
+		return nil, fmt.Errorf("%q: height and width are whole numbers of pixels", s)
 	}
-	return height, width, nil
+	return []int{1, 3, height, width}, nil
 }

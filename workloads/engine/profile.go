@@ -6,7 +6,9 @@ import (
 	"math"
 	"time"
 
+	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/wire"
 )
 
 // ModelProfile is what `splitbed model profile --json` prints.
@@ -37,15 +39,20 @@ type LayerProfile struct {
 	Overhead float64 `json:"overhead"`
 	Head     float64 `json:"head_s"`
 	Tail     float64 `json:"tail_s"`
+	// Wire is the bytes of a frame's tensor by wire type, Bytes that of uint8. Parity is this cut's.
+	Wire   map[string]int64 `json:"wire_bytes"`
+	Parity float64          `json:"parity"`
+	// GFLOPS is what the head reaches.
+	GFLOPS float64 `json:"gflops"`
 }
 
 // profileBudget is the time spent on each half, beyond the least number of runs.
 const profileBudget = 50 * time.Millisecond
 
-// Profile measures every cut of a built-in network for pictures of h×w pixels. Halves are timed as
+// Profile measures every cut of a network, a built-in one or an imported file, for pictures of h×w pixels. Halves are timed as
 // wholes: times of single layers do not add up to them.
 func Profile(ctx context.Context, store model.Store, name string, h, w int) (ModelProfile, error) {
-	p, err := model.Describe(name, h, w)
+	p, err := store.Describe(name, h, w)
 	if err != nil {
 		return ModelProfile{}, err
 	}
@@ -74,7 +81,13 @@ func Profile(ctx context.Context, store model.Store, name string, h, w int) (Mod
 			if err != nil {
 				return ModelProfile{}, fmt.Errorf("cut %d: %w", k, err)
 			}
-			out.Parity = max(out.Parity, Difference(got, want))
+			row.Parity = Difference(got, want)
+			out.Parity = max(out.Parity, row.Parity)
+		}
+		row.GFLOPS = row.FLOPs / row.Head / 1e9
+		row.Wire = map[string]int64{}
+		for _, t := range []workloads.DType{workloads.Uint4, workloads.Uint8, workloads.Float16, workloads.Float32} {
+			row.Wire[string(t)] = int64(wire.Bytes(workloads.Wire{DType: t}, l.Shape))
 		}
 		out.Layers = append(out.Layers, row)
 	}

@@ -25,13 +25,18 @@ func (g *Graph) Cuts() []Cut {
 	for _, v := range g.Inputs {
 		lastRead[v.Name] = never
 	}
-	inBlock := map[string]bool{} // tensors whose reader belongs to the block that produced them
+	inBlock := map[string]bool{} // tensors that a node reads which belongs to the block that produced them
+	readers, pooled := map[string]int{}, map[string]int{}
 	for i, n := range g.nodes {
 		data := false
 		for _, name := range n.reads() {
 			if _, ok := lastRead[name]; ok {
 				lastRead[name], data = i, true
 				inBlock[name] = inBlock[name] || continuesBlock(n.op)
+				readers[name]++
+				if n.op == "MaxPool" {
+					pooled[name]++
+				}
 			}
 		}
 		if !data {
@@ -47,6 +52,10 @@ func (g *Graph) Cuts() []Cut {
 		if _, ok := lastRead[v.Name]; ok {
 			lastRead[v.Name] = end
 		}
+	}
+	// A pooling is part of the block before it, unless it is one of several branches.
+	for name, n := range pooled {
+		inBlock[name] = inBlock[name] || n == readers[name]
 	}
 
 	alive := map[string]bool{}
@@ -83,7 +92,7 @@ func continuesBlock(op string) bool {
 	case "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",
 		"Gelu", "Mish", "Softplus", "Softsign", "ThresholdedRelu", "Softmax", "LogSoftmax",
 		"BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "LRN",
-		"MaxPool", "Dropout", "Identity", "Cast",
+		"Dropout", "Identity", "Cast",
 		"Flatten", "Reshape", "Squeeze", "Unsqueeze":
 		return true
 	}
@@ -181,7 +190,7 @@ func (g *Graph) Expose() *Graph {
 		for _, name := range n.out {
 			if !have[name] {
 				have[name] = true
-				all.Outputs = append(all.Outputs, newValue(name, nil))
+				all.Outputs = append(all.Outputs, untyped(name))
 			}
 		}
 	}

@@ -86,6 +86,8 @@ type external struct {
 const (
 	elemFloat                     = 1
 	elemString                    = 8
+	elemInt64                     = 7
+	elemDouble                    = 11
 	elemComplex64, elemComplex128 = 14, 15
 	elemUint4, elemInt4           = 21, 22
 	elemFloat4                    = 23
@@ -106,7 +108,8 @@ const (
 
 	nodeIn, nodeOut, nodeName, nodeOp, nodeAttr protowire.Number = 1, 2, 3, 4, 5
 
-	attrName, attrFloat, attrInt, attrGraph, attrInts, attrGraphs, attrType protowire.Number = 1, 2, 3, 6, 8, 11, 20
+	attrName, attrFloat, attrInt, attrTensor, attrGraph protowire.Number = 1, 2, 3, 5, 6
+	attrInts, attrTensors, attrGraphs, attrType         protowire.Number = 8, 10, 11, 20
 
 	tensorDims, tensorElem, tensorName, tensorRaw, tensorExternal, tensorPlace protowire.Number = 1, 2, 8, 9, 13, 14
 	tensorFloats, tensorInts, tensorStrings, tensorLongs                       protowire.Number = 4, 5, 6, 7

@@ -32,12 +32,7 @@ func graphOf(t testing.TB, inputs, outputs []string, nodes ...[]string) *Graph {
 }
 
 func inlineWeight(name string, dims []int64, data []byte) weight {
-	var raw []byte
-	for _, d := range dims {
-		raw = appendInteger(raw, tensorDims, d)
-	}
-	raw = appendMessage(appendText(appendInteger(raw, tensorElem, elemFloat), tensorName, name), tensorRaw, data)
-	return weight{name: name, dims: dims, elem: elemFloat, inline: data, raw: raw}
+	return newInlineWeight(name, dims, elemFloat, data)
 }
 
 // withBody adds to a node a body, as If, Loop and Scan have it.

@@ -148,6 +148,9 @@ func (d *decoder) graph(g *Graph, body []byte, depth int) error {
 			if err != nil {
 				return fmt.Errorf("initialiser %d %q: %w", len(g.weights), w.name, err)
 			}
+			if w.external != nil && depth > 0 {
+				return malformed("initialiser %q of a body lies outside the file, which is not supported", w.name)
+			}
 			g.weights = append(g.weights, w)
 		case graphSparse:
 			return malformed("sparse initialisers are not supported")
@@ -221,7 +224,15 @@ func (d *decoder) attribute(f field, depth int) ([]string, error) {
 	}
 	var captured []string
 	err = fields(message, func(f field) error {
-		if f.num != attrGraph && f.num != attrGraphs {
+		switch f.num {
+		case attrTensor, attrTensors:
+			w, err := decodeWeight(f)
+			if err == nil && w.external != nil {
+				err = malformed("an attribute's tensor lies outside the file, which is not supported")
+			}
+			return err
+		case attrGraph, attrGraphs:
+		default:
 			return nil
 		}
 		body, err := f.message("body")

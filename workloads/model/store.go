@@ -59,21 +59,36 @@ func (s Store) Tail(name string, h, w, k int) (File, error) {
 	return s.part(name, h, w, "tail", k)
 }
 
+// Describe returns the profile of a network, a built-in one or an imported file, for pictures of h×w pixels.
+func (s Store) Describe(name string, h, w int) (Profile, error) {
+	if !IsFile(name) {
+		return Describe(name, h, w)
+	}
+	d, err := s.described(name, h, w)
+	if err != nil {
+		return Profile{}, err
+	}
+	return d.profile(name, h, w), nil
+}
+
 func (s Store) part(name string, h, w int, half string, k int) (File, error) {
+	if IsFile(name) {
+		d, err := s.described(name, h, w)
+		if err != nil {
+			return File{}, err
+		}
+		if err := within(name, half, k, len(d.Layers)-1); err != nil {
+			return File{}, err
+		}
+		return d.part(s, half, k)
+	}
 	p, err := planned(name, h, w)
 	if err != nil {
 		return File{}, err
 	}
 	n := len(p.ends) - 1
-	first, last := 0, n
-	switch half {
-	case "head":
-		first, last = 1, n
-	case "tail":
-		first, last = 0, n-1
-	}
-	if half != "whole" && (k < first || k > last) {
-		return File{}, fmt.Errorf("model %s has no %s at cut %d: with %d layers it is %d to %d", name, half, k, n, first, last)
+	if err := within(name, half, k, n); err != nil {
+		return File{}, err
 	}
 	stem := fmt.Sprintf("%s-v%d-s%d", name, builderVersion, weightSeed)
 	weights := stem + ".weights"
@@ -100,6 +115,21 @@ func (s Store) part(name string, h, w int, half string, k int) (File, error) {
 		return File{}, err
 	}
 	return File{Path: filepath.Join(s.Dir, file), Input: g.Inputs[0].Tensor, Output: g.Outputs[0].Tensor}, nil
+}
+
+// within refuses a cut that leaves a half of a network of n layers empty.
+func within(name, half string, k, n int) error {
+	first, last := 0, n
+	switch half {
+	case "head":
+		first, last = 1, n
+	case "tail":
+		first, last = 0, n-1
+	}
+	if half != "whole" && (k < first || k > last) {
+		return fmt.Errorf("model %s has no %s at cut %d: with %d layers it is %d to %d", name, half, k, n, first, last)
+	}
+	return nil
 }
 
 // contents is what a file of the store must hold.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -157,6 +158,14 @@ func parseExternal(pairs map[string]string, size int64) (*external, error) {
 // checkExternal checks that the files the weights lie in are as long as the weights say. A short one
 // would otherwise end the process when its mapping is touched (SIGBUS).
 func (g *Graph) checkExternal(dir string) error {
+	if !slices.ContainsFunc(g.weights, func(w weight) bool { return w.external != nil }) {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	sizes := map[string]int64{}
 	for _, w := range g.weights {
 		e := w.external
@@ -165,9 +174,9 @@ func (g *Graph) checkExternal(dir string) error {
 		}
 		size, seen := sizes[e.location]
 		if !seen {
-			info, err := os.Stat(filepath.Join(dir, e.location))
+			info, err := root.Stat(e.location) // refuses a symbolic link that leads out of the directory
 			if err != nil {
-				return fmt.Errorf("weights of %q: %w", w.name, err)
+				return fmt.Errorf("weights of %q, which must lie in or below the model's directory: %w", w.name, err)
 			}
 			if !info.Mode().IsRegular() {
 				return malformed("weights file %s is not a regular file", e.location)

@@ -94,6 +94,11 @@ func newValue(name string, shape []int64) Value {
 	return Value{Tensor: Tensor{Name: name, Shape: shape}, elem: elemFloat, known: shape != nil, raw: raw}
 }
 
+// untyped names a tensor and leaves its type to the runtime.
+func untyped(name string) Value {
+	return Value{Tensor: Tensor{Name: name}, raw: appendText(nil, valueName, name)}
+}
+
 // attribute of a node made here: one integer or, where list is not nil, several, or where real is not 0 a number.
 type attribute struct {
 	name  string
@@ -126,6 +131,16 @@ func newNode(op, name string, in []string, out string, attrs []attribute) node {
 		raw = appendMessage(raw, nodeAttr, b)
 	}
 	return node{name: name, op: op, in: in, out: []string{out}, raw: raw}
+}
+
+// newInlineWeight makes a weight whose data lies in the file.
+func newInlineWeight(name string, dims []int64, elem int64, data []byte) weight {
+	var raw []byte
+	for _, d := range dims {
+		raw = appendInteger(raw, tensorDims, d)
+	}
+	raw = appendMessage(appendText(appendInteger(raw, tensorElem, elem), tensorName, name), tensorRaw, data)
+	return weight{name: name, dims: dims, elem: elem, inline: data, raw: raw}
 }
 
 // newExternalWeight makes a weight whose data lies in another file.

@@ -31,7 +31,7 @@ func (m *HalfMaker) Halves(name string, h, w, k int) (head, tail model.File, err
 	if made, ok := m.made[key]; ok {
 		return made.head, made.tail, nil
 	}
-	profile, err := model.Describe(name, h, w)
+	profile, err := m.store.Describe(name, h, w)
 	if err != nil {
 		return head, tail, err
 	}
