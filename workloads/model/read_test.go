@@ -3,12 +3,15 @@ package model
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/splitbed/splitbed/internal/testutil/onnxtest"
 )
 
 func TestDecodeRefusesEveryTruncation(t *testing.T) {
@@ -186,6 +189,45 @@ func TestExternaliseAlignsToPagesAndKeepsTheData(t *testing.T) {
 			t.Errorf("weight %s: the data moved wrongly", w.name)
 		}
 	}
+}
+
+// FuzzRead reads files of any content: whatever they claim, an error comes soon and memory stays near the file's size.
+func FuzzRead(f *testing.F) {
+	dir := f.TempDir()
+	for i, write := range []func(testing.TB, string, int) string{onnxtest.Residual, onnxtest.Branching} {
+		for _, style := range []int{onnxtest.Modern, onnxtest.Old, onnxtest.Outside} {
+			data, err := os.ReadFile(write(f, filepath.Join(dir, fmt.Sprint(i, style)), style))
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Add(residualGraph(f).Encode())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "net.onnx")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		store := Store{Dir: filepath.Join(filepath.Dir(path), "store")}
+		g, err := Read(path)
+		if err != nil {
+			return
+		}
+		im, err := store.Import(path, []int{1, 3, 32, 32})
+		if err != nil {
+			return
+		}
+		shapes := map[string]Shape{}
+		for _, n := range im.graph.nodes {
+			for _, out := range n.out {
+				shapes[out] = Shape{elemFloat, []int64{1, 2}}
+			}
+		}
+		if err := im.Finish(shapes); err != nil && !errors.Is(err, ErrInput) {
+			t.Fatalf("%d nodes: %v", len(g.nodes), err)
+		}
+	})
 }
 
 func FuzzDecode(f *testing.F) {
