@@ -41,6 +41,8 @@ type Input struct {
 	Broken    []scheduler.Violation
 	// Probes are what was measured before the replay.
 	Probes []Probe
+	// Warnings say where the run leaves what is emulated faithfully, although every check holds.
+	Warnings []string
 }
 
 // TaskRecord is what was planned for a deployed task at an edge.
@@ -69,8 +71,8 @@ func Summarise(in Input) Summary {
 		Schedule: in.Schedule,
 		Tasks:    make([]TaskSummary, 0, len(in.Tasks)),
 		Edges:    append([]EdgeSummary{}, in.Edges...),
-		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, Checks: []Check{}},
-		Broken:   in.Broken, Probes: in.Probes,
+		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, NextDilation: Figure(in.Fidelity.NextDilation), Checks: []Check{}},
+		Broken:   in.Broken, Probes: in.Probes, Warnings: in.Warnings,
 	}
 	if s.Simulated = in.Simulated; s.Simulated {
 		s.Fidelity.Verdict = NotEmulated

@@ -54,6 +54,8 @@ type Summary struct {
 	Tasks    []TaskSummary `json:"tasks"`
 	Edges    []EdgeSummary `json:"edges"`
 	Fidelity Fidelity      `json:"fidelity"`
+	// Warnings say where the run leaves what is emulated faithfully, although every check holds.
+	Warnings []string `json:"warnings,omitempty"`
 	// Probes are what was measured of links and CPUs before the replay, beside the plan.
 	Probes []Probe `json:"probes,omitempty"`
 	// Broken lists the constraints the schedule breaks, where it was tried all the same.
@@ -158,8 +160,10 @@ type CPUSummary struct {
 
 // Fidelity is the report of the run's checks on itself.
 type Fidelity struct {
-	Verdict string  `json:"verdict"`
-	Checks  []Check `json:"checks"`
+	Verdict string `json:"verdict"`
+	// NextDilation is the dilation to try next where the run is invalid and a larger one would help; else 0.
+	NextDilation Figure  `json:"next_dilation,omitempty"`
+	Checks       []Check `json:"checks"`
 }
 
 // Check is a fidelity check with figures that may be absent.

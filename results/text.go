@@ -26,6 +26,7 @@ func (s Summary) Text(w io.Writer, width int, colour bool) error {
 	t.edges(s)
 	t.broken(s)
 	t.fidelity(s)
+	t.warnings(s)
 	t.verdict(s)
 	if err := t.w.Flush(); err != nil {
 		return fmt.Errorf("print summary: %w", err)
@@ -242,6 +243,15 @@ func (p printer) fidelity(s Summary) {
 		p.line(fmt.Sprintf("  and %d more", more))
 	}
 	p.line("")
+}
+
+func (p printer) warnings(s Summary) {
+	for _, w := range s.Warnings {
+		p.wrap("Warning: "+w, 2)
+	}
+	if len(s.Warnings) > 0 {
+		p.line("")
+	}
 }
 
 func (p printer) verdict(s Summary) {

@@ -2,7 +2,6 @@ package testbed
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
@@ -49,8 +48,7 @@ func (b Budget) SmallestDilation(host Host, deadline units.Virtual) units.Dilati
 	if d <= 1 {
 		return 1
 	}
-	step := math.Pow(10, math.Floor(math.Log10(d))-1)
-	return units.Dilation(math.Ceil(d/step-1e-9) * step)
+	return roundUp(d)
 }
 
 // Fits tells whether the budget fits the host at this dilation.

@@ -32,6 +32,7 @@ type testbed struct {
 	heard   heard
 
 	// What the probes before the replay found, in wall time.
+	monitor  monitor
 	probing  probing
 	probed   map[string]linkProbe     // by link, the edge's own
 	echoed   map[string]echoProbe     // by edge

@@ -20,8 +20,8 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	checks = append(checks, t.probeChecks()...)
 	checks = append(checks, t.cpuProbes()...)
 	checks = append(checks, p.cpuChecks(r)...)
-	checks = append(checks, p.timerChecks(r)...)
 	checks = append(checks, t.delayChecks()...)
+	checks = append(checks, t.monitorChecks()...)
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}
@@ -102,23 +102,6 @@ func (p *Plan) cpuChecks(r records) []fidelity.Check {
 		}
 		if c, ok := fidelity.CPUGranted(n.Name, n.CPU.Cores, n.CPU.Period, spans[n.Name]); ok {
 			checks = append(checks, c)
-		}
-	}
-	return checks
-}
-
-// timerChecks holds the lateness of every edge's capture timer against the shortest deadline.
-func (p *Plan) timerChecks(r records) []fidelity.Check {
-	late := map[string][]time.Duration{}
-	for _, f := range r.edge {
-		if f.Fired != 0 {
-			late[f.Edge] = append(late[f.Edge], time.Duration(f.Fired-f.Captured))
-		}
-	}
-	var checks []fidelity.Check
-	for _, name := range p.loadedEdges() {
-		if len(late[name]) > 0 {
-			checks = append(checks, fidelity.TimerLateness(name, p.Dilation.Virtual(percentile99(late[name])), p.shortestDeadline()))
 		}
 	}
 	return checks

@@ -33,10 +33,13 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime+p.longestHead())
 	defer cancel()
+	if replayErr == nil {
+		eventErr = errors.Join(eventErr, t.compareNetwork(keep))
+	}
 	finishErr := t.finish(keep)
 	var parity []fidelity.Check
 	var uncut references
-	if replayErr == nil && finishErr == nil {
+	if replayErr == nil && finishErr == nil && len(t.monitor.stopped) == 0 {
 		var err error
 		if parity, uncut, err = t.checkParity(ctx); err != nil {
 			replayErr = err
@@ -53,7 +56,7 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 			Advice: "the replay did not come to its end: " + interrupted(ctx, replayErr).Error()}))
 	}
 	t.options.Progress.Phase(Verdict, "")
-	summary, err := p.conclude(t.dir, t.timeline, records, t.found(), checks)
+	summary, err := p.conclude(t.dir, t.timeline, records, t.found(), advise(checks, p.Dilation))
 	if replayErr != nil {
 		finishErr = nil // whatever ended the replay is also why nodes could not finish
 	}
@@ -98,7 +101,7 @@ func (t *testbed) finish(ctx context.Context) error {
 	var group errgroup.Group
 	for i, n := range t.plan.Network.Nodes {
 		group.Go(func() error {
-			_, errs[i] = t.conns[n.Name].Finish(ctx)
+			errs[i] = t.finishNode(ctx, n.Name)
 			return nil // one node that hangs must not keep the others from finishing
 		})
 	}
@@ -131,7 +134,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, f found, checks fide
 		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime, Delay: p.delay(),
 		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: r.lasted,
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
-		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes,
+		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes, Warnings: p.warnings(),
 	})
 	if err := writeResults(dir, summary, r); err != nil {
 		return &summary, fmt.Errorf("%w; what was measured is in %s, and `splitbed report %s` tries again", err, dir.file(logsDir), dir.path)

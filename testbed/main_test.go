@@ -23,7 +23,13 @@ func runValid(t *testing.T, e *Experiment, o Options) (results.Summary, []result
 	t.Helper()
 	t.Setenv("SPLITBED_STATE", t.TempDir())
 	o.Binary = nodeBinary
-	for range attempts {
+	for attempt := range attempts {
+		if attempt > 0 {
+			testutil.AwaitQuietHost(t)
+			if e.Emulation.Dilation == 0 {
+				o.Retries = 2 // what a user would be told to do
+			}
+		}
 		o.Out = filepath.Join(t.TempDir(), "run")
 		s, err := Run(context.Background(), e, o)
 		if err != nil {

@@ -38,9 +38,12 @@ func (t *testbed) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = t.begin(ctx); err == nil {
-		err = t.wait(ctx)
-	}
+	err = t.monitor.watched(func() error {
+		if err := t.begin(ctx); err != nil {
+			return err
+		}
+		return t.wait(ctx)
+	})
 	t.readDelays()
 	return errors.Join(cause(ctx, err), stopSampling())
 }

@@ -24,6 +24,10 @@ type Options struct {
 	Overcommit bool
 	// Keep, if not nil, is called after the verdict, while the testbed still stands; it goes when Keep returns.
 	Keep func(context.Context, *results.Summary)
+	// Retries is how many times a run of dilation auto is repeated, at a larger dilation, when its checks make it invalid and
+	// say that this would help. Each attempt has a run directory of its own; where Out is named, those that failed are renamed
+	// to Out.invalid-1 and so on.
+	Retries int
 	// Progress is told what happens; nil is [Silent].
 	Progress Progress
 	// Binary is the splitbed command that becomes the nodes; empty is the running executable. A Go test
@@ -45,10 +49,31 @@ const cleanupTime = 30 * time.Second
 // that of what was measured until then. Everything the run made but its directory is gone when Run returns.
 //
 // Any number of runs may go on at once, as far as the host's CPU allows.
-func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summary, err error) {
-	if o, err = o.withDefaults(); err != nil {
+func Run(ctx context.Context, e *Experiment, o Options) (*results.Summary, error) {
+	o, err := o.withDefaults()
+	if err != nil {
 		return nil, err
 	}
+	if o.Retries > 0 && e.Emulation.Dilation != 0 {
+		return nil, inputError(fmt.Errorf("a run is tried again with a larger dilation only where its dilation is auto, and it is %v", e.Emulation.Dilation))
+	}
+	for attempt := 1; ; attempt++ {
+		summary, err := runOnce(ctx, e, o, attempt > o.Retries)
+		next, ok := e.again(summary)
+		if err != nil || !ok || attempt > o.Retries {
+			return summary, err
+		}
+		o.Progress.Note(fmt.Sprintf("run %s is invalid at dilation %g: %s\ntrying again at dilation %v",
+			summary.Run, float64(summary.Dilation), summary.Reason, next.Emulation.Dilation))
+		if err := setAside(o.Out, attempt); err != nil {
+			return summary, err
+		}
+		e = next
+	}
+}
+
+// runOnce is one attempt. Unless it is the last, an invalid run that a larger dilation may cure is not kept standing.
+func runOnce(ctx context.Context, e *Experiment, o Options, last bool) (summary *results.Summary, err error) {
 	plan, err := prepare(ctx, e, o)
 	if err != nil {
 		return nil, interrupted(ctx, err)
@@ -80,7 +105,7 @@ func Run(ctx context.Context, e *Experiment, o Options) (summary *results.Summar
 	if summary, err = t.conclude(ctx, t.replay(ctx)); err != nil {
 		return summary, err
 	}
-	if o.Keep != nil {
+	if _, again := e.again(summary); o.Keep != nil && (last || !again) {
 		o.Keep(ctx, summary)
 	}
 	return summary, nil

@@ -29,7 +29,7 @@ func (p *Plan) setup(n emulator.Node, halves *replay.HalfMaker, log string) (rep
 func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
 	setup := replay.Setup{
 		Role: replay.Edge, Address: address(node.Peers[0].Remote),
-		Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log,
+		Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Beat: p.beat(),
 	}
 	verified := p.verified()
 	for i, s := range p.Streams {
@@ -55,7 +55,7 @@ func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log strin
 
 // cloudSetup is what the cloud has to do: the tail of every stream.
 func (p *Plan) cloudSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
-	setup := replay.Setup{Role: replay.Cloud, Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Flows: p.flows("")}
+	setup := replay.Setup{Role: replay.Cloud, Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Beat: p.beat(), Flows: p.flows("")}
 	if node.CPU == nil {
 		setup.Threads, setup.Nice = p.Host.Cores, cloudNice
 	}

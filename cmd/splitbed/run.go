@@ -26,6 +26,7 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
 			&cli.StringFlag{Name: "sharing", Usage: "how tasks share links: shared, reserved or borrow"},
 			&cli.BoolFlag{Name: "overcommit", Usage: "try budgets that do not fit this host"},
+			&cli.BoolFlag{Name: "retry", Usage: "with dilation auto: repeat an invalid run, at most three times, at the dilation its checks name"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the testbed up after the verdict, until Ctrl-C"},
 		),
 		Action: run,
@@ -85,6 +86,9 @@ func optionsOf(c *cli.Context) testbed.Options {
 	return testbed.Options{Out: c.String("out"), ScheduleFile: c.String("schedule"), AllowInfeasible: c.Bool("allow-infeasible")}
 }
 
+// mostRetries bounds --retry: each attempt is at least half as slow again as the one before.
+const mostRetries = 3
+
 func run(c *cli.Context) error {
 	experiment, err := experimentOf(c)
 	if err != nil {
@@ -93,6 +97,9 @@ func run(c *cli.Context) error {
 	progress, finish := newProgress(os.Stderr)
 	options := optionsOf(c)
 	options.Overcommit, options.Progress = c.Bool("overcommit"), progress
+	if c.Bool("retry") {
+		options.Retries = mostRetries
+	}
 	if c.Bool("keep") {
 		options.Keep = func(ctx context.Context, s *results.Summary) {
 			progress.Note(fmt.Sprintf("run %s: %s; the testbed stays up until Ctrl-C", s.Run, s.Verdict))

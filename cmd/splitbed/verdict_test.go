@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,15 @@ const attempts = 5
 // and summary.
 func runJSON(t *testing.T, dir, out string, args ...string) (int, results.Summary) {
 	t.Helper()
-	for range attempts {
-		cmd := command(t, t.TempDir(), append([]string{"run", "--json", "--out", out}, args...)...)
+	for attempt := range attempts {
+		options := []string{"run", "--json", "--out", out}
+		if attempt > 0 {
+			testutil.AwaitQuietHost(t)
+			if !slices.Contains(args, "--dilation") {
+				options = append(options, "--dilation", "auto", "--retry") // what a user would be told to do
+			}
+		}
+		cmd := command(t, t.TempDir(), append(options, args...)...)
 		cmd.Dir = dir
 		var stderr strings.Builder
 		cmd.Stderr = &stderr

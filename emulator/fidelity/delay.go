@@ -12,6 +12,7 @@ import (
 func DelayLine(late, deadline units.Virtual) Check {
 	c := Check{Name: "delay_line", Subject: "delay line", Value: late.Seconds(), Limit: TimerShare * deadline.Seconds()}
 	if c.OK = c.Value <= c.Limit; !c.OK {
+		c.Cure = c.Value / c.Limit
 		c.Advice = "packets were delayed longer than planned, so transfer times are too long: the host was too busy; raise the dilation or end other work"
 	}
 	return c
@@ -27,6 +28,7 @@ func DelayLineGone(reason error, deadline units.Virtual) Check {
 func DelayDrops(subject string, packets int64) Check {
 	c := Check{Name: "delay_drops", Subject: subject, Value: float64(packets), OK: packets == 0}
 	if !c.OK {
+		c.Cure = 2
 		c.Advice = "packets were lost that should only have been delayed, so transfers over " + subject + " took longer or never ended: the host was too busy; raise the dilation or end other work"
 	}
 	return c

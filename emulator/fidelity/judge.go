@@ -58,6 +58,7 @@ func rate(name, subject string, planned, measured units.Rate) Check {
 	switch {
 	case c.OK:
 	case ratio < 1 || math.IsNaN(ratio):
+		c.Cure = 1 / ratio
 		c.Advice = fmt.Sprintf("transfer times over %s are too long: the host could not serve the link; raise the dilation", subject)
 	default:
 		c.Advice = fmt.Sprintf("transfer times over %s are too short: its shaping was changed or bypassed; look at its qdiscs", subject)
@@ -70,6 +71,7 @@ func rate(name, subject string, planned, measured units.Rate) Check {
 func RoundTripProbe(subject string, off, deadline units.Virtual) Check {
 	c := Check{Name: "rtt_probe", Subject: subject, Value: off.Seconds(), Limit: TimerShare * deadline.Seconds()}
 	if c.OK = c.Value <= c.Limit; !c.OK {
+		c.Cure = c.Value / c.Limit
 		c.Advice = fmt.Sprintf("transfer times between %s and the cloud have a delay that is not the planned one: the host was too busy; raise the dilation or end other work", subject)
 	}
 	return c
@@ -87,6 +89,9 @@ func QueueResolution(e shape.Egress) float64 { return 2 * float64(shape.Frame) /
 func QueueProbe(subject string, ratio float64, e shape.Egress) Check {
 	c := Check{Name: "queue_probe", Subject: subject, Value: ratio, Limit: QueueTolerance + QueueResolution(e)}
 	if c.OK = math.Abs(ratio-1) <= c.Limit; !c.OK {
+		if ratio < 1 {
+			c.Cure = 1 / max(ratio, 0.1)
+		}
 		c.Advice = fmt.Sprintf("congestion on %s lasts longer or shorter than planned: its queue could not be kept full, or is not the planned one; raise the dilation, or look at its qdiscs", subject)
 	}
 	return c
@@ -123,6 +128,7 @@ func CPUProbe(subject string, quota float64, span Busy) Check {
 	case c.Value >= 1-limit:
 		c.OK = true
 	default:
+		c.Cure = 1 / c.Value
 		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
 	}
 	return c
@@ -148,6 +154,7 @@ func CPUGranted(subject string, quota float64, period time.Duration, spans []Bus
 	}
 	c := Check{Name: "cpu_granted", Subject: subject, Value: used / granted, Limit: 1 - CPUTolerance}
 	if c.OK = c.Value >= c.Limit; !c.OK {
+		c.Cure = 1 / c.Value
 		c.Advice = fmt.Sprintf("compute times at %s are too long: the host was too busy to grant its quota; raise the dilation or end other work", subject)
 	}
 	return c, true
@@ -162,6 +169,7 @@ const TimerShare = 0.02
 func TimerLateness(subject string, p99, deadline units.Virtual) Check {
 	c := Check{Name: "timer_lateness", Subject: subject, Value: p99.Seconds(), Limit: TimerShare * deadline.Seconds()}
 	if c.OK = c.Value <= c.Limit; !c.OK {
+		c.Cure = c.Value / c.Limit
 		c.Advice = fmt.Sprintf("frames at %s were captured and sent late: the host was too busy; raise the dilation or end other work", subject)
 	}
 	return c

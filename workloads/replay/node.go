@@ -81,6 +81,7 @@ type node struct {
 	halves  halves
 	coding  wire.Thread // the compute thread's
 	log     *logger
+	pulse   *pulse // nil before the replay
 	settled sync.Once
 	tickers sync.WaitGroup
 }
@@ -167,10 +168,14 @@ func (n *node) answer(m message) (reply message, err error) {
 		computed, err = n.probeCompute(n.ctx, *m.Compute)
 		reply.Computed = &computed
 	case m.Call == callStart && m.Start != nil:
-		err = n.part.start(m.Start.T0)
+		if err = n.part.start(m.Start.T0); err == nil && n.setup.Beat > 0 {
+			n.pulse, err = startPulse(n.loop, m.Start.T0, n.setup.Beat)
+		}
 	case m.Call == callFinish:
-		err = n.part.finish(n.ctx)
+		late, stopErr := n.lateness()
+		err = errors.Join(stopErr, n.part.finish(n.ctx))
 		progress := n.part.progress()
+		progress.Late = late
 		reply.Progress = &progress
 	case m.Call == callVerify:
 		reply.Verified, err = n.part.verify(n.ctx)
@@ -221,6 +226,18 @@ func (n *node) setUp(s Setup) (_ Threads, err error) {
 	return Threads{Compute: []int{n.worker.tid}, IO: []int{n.loop.tid}}, nil
 }
 
+// lateness ends the pulse and tells how late its beats were.
+func (n *node) lateness() (q Quantiles, err error) {
+	if n.pulse == nil {
+		return q, nil
+	}
+	err = n.loop.call(func() error {
+		n.pulse.stop(n.loop)
+		return nil
+	})
+	return QuantilesOf(n.pulse.late), err
+}
+
 func (n *node) tellProgress() {
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
@@ -257,7 +274,8 @@ func (n *node) shutDown() (err error) {
 		err = n.log.close()
 	}
 	if n.loop != nil {
-		err = errors.Join(err, n.loop.closeConns())
+		_, stopErr := n.lateness()
+		err = errors.Join(err, stopErr, n.loop.closeConns())
 	}
 	if n.worker != nil {
 		err = errors.Join(err, n.worker.call(clean, n.halves.close))

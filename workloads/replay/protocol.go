@@ -35,6 +35,8 @@ type Setup struct {
 	Nice int `json:"nice,omitempty"`
 	// Congestion is the TCP congestion control every connection must have; empty leaves the namespace's.
 	Congestion string `json:"congestion,omitempty"`
+	// Beat is how often, in wall nanoseconds, the I/O thread's timer goes off during the replay to see how late it is; 0 is never.
+	Beat int64 `json:"beat,omitempty"`
 	// Log is the path of the node's record log, made anew.
 	Log string `json:"log"`
 	// QueueLimit bounds the payloads waiting in this node, to be sent or for their tail. A frame beyond it is recorded and
@@ -167,6 +169,8 @@ type Progress struct {
 	Tails    int64 `json:"tails,omitempty"`
 	// Dropped frames found the queue at its limit.
 	Dropped int64 `json:"dropped,omitempty"`
+	// Late is how late the I/O thread's timer was over the replay, at even steps; only in what Finish returns.
+	Late Quantiles `json:"late,omitzero"`
 }
 
 // Verified is the check of one frame: what head and tail answer together when the tensor travels

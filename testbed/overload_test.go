@@ -1,0 +1,218 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/results"
+)
+
+const watched = `
+name: watched
+topology:
+  name: pair
+  edges:
+    - {name: gw-a, compute: 40GFLOPS, uplink: {rate: 10Mbps%[1]s}, downlink: {rate: 100Mbps%[1]s}}
+    - {name: gw-b, compute: 40GFLOPS, uplink: {rate: 20Mbps}}
+workload:
+  name: doors
+  tasks: [{name: door, model: cnn1, input: 60kB, fps: 8}]
+scheduler: {algorithm: "fixed:2"}
+emulation: {dilation: 1, delay: %[2]s, warmup: 200ms, duration: 3s}
+`
+
+// disturbed runs an experiment and does something to its testbed half a second into the window. It returns whatever came out.
+func disturbed(t *testing.T, e *Experiment, o Options, disturb func(*testbed)) *results.Summary {
+	t.Helper()
+	t.Setenv("SPLITBED_STATE", t.TempDir())
+	o.Binary, o.Out = nodeBinary, filepath.Join(t.TempDir(), "run")
+	o, err := o.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := prepare(t.Context(), e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := createRunDir(o.Out, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bed := &testbed{plan: plan, options: o, dir: dir}
+	defer func() {
+		if err := bed.tearDown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		dir.close()
+	}()
+	if err := bed.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := bed.warmUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	begins := clock.Now() + int64(startLead+700*time.Millisecond)
+	go func() {
+		defer close(done)
+		clock.SleepUntil(begins)
+		if disturb != nil {
+			disturb(bed)
+		}
+	}()
+	summary, err := bed.conclude(t.Context(), bed.replay(t.Context()))
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	return summary
+}
+
+// TestOverloadIsCaught breaks the emulation in every way a host or its user may: each makes the run invalid with a check that
+// says so, or the latencies stay those of a run that nobody disturbed.
+func TestOverloadIsCaught(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	testutil.NeedsCommand(t, "tc")
+	plain := parse(t, fmt.Sprintf(watched, "", "auto"))
+	delayed := parse(t, fmt.Sprintf(watched, ", delay: 5ms", "userspace"))
+	clean, _ := runValid(t, plain, Options{})
+	for _, c := range []struct {
+		name    string
+		e       *Experiment
+		disturb func(*testbed)
+		// checks of which one must fail; where the latencies may also stay as they are, spared is true.
+		checks []string
+		spared bool
+	}{
+		{"an edge stopped for half a second", plain, func(b *testbed) {
+			signal(t, b.nodes["gw-a"].PID(), unix.SIGSTOP)
+			time.Sleep(500 * time.Millisecond)
+			signal(t, b.nodes["gw-a"].PID(), unix.SIGCONT)
+		}, []string{"stall", "timer_lateness"}, false},
+		{"an edge stopped for good", plain, func(b *testbed) { signal(t, b.nodes["gw-a"].PID(), unix.SIGSTOP) }, []string{"stopped"}, false},
+		{"a rate doubled by hand", plain, func(b *testbed) { doubleRate(t, b, "gw-a.uplink") }, []string{"as_planned"}, false},
+		{"a delay line stopped for 300 ms", delayed, func(b *testbed) {
+			signal(t, b.links.Line().PID(), unix.SIGSTOP)
+			time.Sleep(300 * time.Millisecond)
+			signal(t, b.links.Line().PID(), unix.SIGCONT)
+		}, []string{"delay_line"}, false},
+		{"a busy loop on every core", plain, func(*testbed) { spin(t, 2*time.Second) },
+			[]string{"host_cpu", "cpu_granted", "timer_lateness", "stall", "softirq", "link_rate"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := disturbed(t, c.e, Options{}, c.disturb)
+			failed := failedChecks(s)
+			t.Logf("%s: failed %v", s.Verdict, failed)
+			if s.Verdict == results.Invalid {
+				if !slices.ContainsFunc(c.checks, func(name string) bool { return slices.Contains(failed, name) }) {
+					t.Errorf("the checks that failed are %v, want one of %v", failed, c.checks)
+				}
+				return
+			}
+			if !c.spared {
+				t.Errorf("%s, want invalid by one of %v", s.Verdict, c.checks)
+			}
+			for i, task := range s.Tasks {
+				for what, pair := range map[string][2]results.Figure{
+					"median": {task.Transfer.P50, clean.Tasks[i].Transfer.P50}, "95th percentile": {task.Transfer.P95, clean.Tasks[i].Transfer.P95}} {
+					if got, want := float64(pair[0]), float64(pair[1]); math.Abs(got/want-1) > 0.05 {
+						t.Errorf("valid, but the %s at %s is %.4g s, undisturbed %.4g s", what, task.Edge, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestQuotasBeyondTheHostAreCaught plans half as much again as the host has.
+func TestQuotasBeyondTheHostAreCaught(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	o, err := Options{}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := Calibrate(t.Context(), o.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := parse(t, fmt.Sprintf(watched, "", "auto"))
+	for i := range e.Topology.Edges {
+		e.Topology.Edges[i].Compute = units.FLOPS(0.75*float64(host.Cores)) * host.FLOPSPerCore()
+	}
+	if _, err := Run(t.Context(), e, Options{Binary: nodeBinary}); err == nil || !strings.Contains(err.Error(), "--overcommit") {
+		t.Errorf("without --overcommit: %v, want an error that names it", err)
+	}
+	s := disturbed(t, e, Options{Overcommit: true}, nil)
+	if failed := failedChecks(s); s.Verdict != results.Invalid || !slices.Contains(failed, "cpu_probe") {
+		t.Errorf("%s with %v failed, want invalid by cpu_probe", s.Verdict, failed)
+	}
+	if len(s.Warnings) == 0 {
+		t.Error("an overcommitted run carries no warning")
+	}
+}
+
+func failedChecks(s *results.Summary) []string {
+	var names []string
+	for _, c := range s.Fidelity.Checks {
+		if !c.OK && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func signal(t *testing.T, pid int, s unix.Signal) {
+	t.Helper()
+	if err := unix.Kill(pid, s); err != nil {
+		t.Errorf("signal process %d: %v", pid, err)
+	}
+}
+
+// doubleRate changes a link with the tool its user would take.
+func doubleRate(t *testing.T, b *testbed, name string) {
+	t.Helper()
+	l, ok := b.plan.Network.Link(name)
+	if !ok {
+		t.Errorf("no link %s", name)
+		return
+	}
+	rate := fmt.Sprintf("%dbps", 2*l.Egress.BytesPerSecond) // bytes to tc
+	args := []string{"netns", "exec", l.At.Namespace, "tc", "class", "change", "dev", l.At.Device, "classid", "1:1", "htb", "rate", rate}
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Errorf("ip %s: %v %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// spin keeps every core busy with two processes for a while.
+func spin(t *testing.T, span time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), span)
+	defer cancel()
+	var all []*exec.Cmd
+	for range 2 * runtime.NumCPU() {
+		cmd := exec.CommandContext(ctx, "sh", "-c", "while :; do :; done")
+		if err := cmd.Start(); err != nil {
+			t.Error(err)
+			continue
+		}
+		all = append(all, cmd)
+	}
+	for _, cmd := range all {
+		_ = cmd.Wait() // killed by the context, which is its error
+	}
+}
