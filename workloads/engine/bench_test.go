@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/splitbed/splitbed/internal/testutil/onnxtest"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -36,5 +38,55 @@ func BenchmarkFrame(b *testing.B) {
 				b.ReportMetric(p.Layers[k].FLOPs/best.Seconds()/1e9, "GFLOPS")
 			})
 		}
+	}
+}
+
+// BenchmarkHeadsAgainstSgemm compares the convolutional heads that budgets are calibrated with, and those of large networks, with one large
+// product of matrices on the same thread, in turns; share is what a head reaches of that.
+func BenchmarkHeadsAgainstSgemm(b *testing.B) {
+	const side = 1024
+	store := testStore(b)
+	path := onnxtest.Product(b, b.TempDir(), side)
+	p, err := Import(b.Context(), store, path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	whole, err := store.Whole(path, p.Height, p.Width)
+	product := open(b, whole, err)
+	fillNoise(product.Input())
+	for _, tc := range []struct {
+		name    string
+		h, w, k int
+	}{{"alexnet", 480, 640, 5}, {"alexnet", 224, 224, 5}, {"vgg16", 224, 224, 5}, {"resnet18", 224, 224, 9}} {
+		b.Run(fmt.Sprintf("%s-%dx%d/head%d", tc.name, tc.h, tc.w, tc.k), func(b *testing.B) {
+			d, err := store.Describe(tc.name, tc.h, tc.w)
+			if err != nil {
+				b.Fatal(err)
+			}
+			file, err := store.Head(tc.name, tc.h, tc.w, tc.k)
+			head := open(b, file, err)
+			fillNoise(head.Input())
+			var best, sgemm time.Duration
+			for b.Loop() {
+				one, err := cost(b.Context(), head, 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				other, err := cost(b.Context(), product, 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if best == 0 || one < best {
+					best = one
+				}
+				if sgemm == 0 || other < sgemm {
+					sgemm = other
+				}
+			}
+			reached, limit := d.Layers[tc.k].FLOPs/best.Seconds(), p.Layers[p.Cuts()].FLOPs/sgemm.Seconds()
+			b.ReportMetric(reached/1e9, "GFLOPS")
+			b.ReportMetric(limit/1e9, "sgemm-GFLOPS")
+			b.ReportMetric(reached/limit, "share")
+		})
 	}
 }

@@ -113,6 +113,15 @@ func Endless(t *testing.T, dir string) (path string) {
 	return b.write(filepath.Join(dir, "endless.onnx"))
 }
 
+// Product writes a network of one product of two matrices of side×side each, for three pictures of that size at once.
+func Product(t testing.TB, dir string, side int64) (path string) {
+	b := newBuilder(t, Outside)
+	b.side = side
+	b.random32("w", 1, side, side)
+	b.emit("", "MatMul", []string{"image", "w"}, "scores")
+	return b.write(filepath.Join(dir, "product.onnx"))
+}
+
 // Operator writes a network of one operator.
 func Operator(t testing.TB, dir, op string) (path string) {
 	b := newBuilder(t, Modern)
@@ -134,6 +143,7 @@ type builder struct {
 	count   int
 	// classified says that the output is ten probabilities, which the file states.
 	classified bool
+	side       int64    // of the picture, if not Side
 	fixed      bool     // the input has a fixed shape, whatever the style
 	answers    []string // outputs, if not scores
 }
@@ -372,6 +382,9 @@ func (b *builder) write(path string) string {
 		graph = message(graph, 5, w)
 	}
 	dims := []int64{1, 3, Side, Side}
+	if b.side != 0 {
+		dims = []int64{1, 3, b.side, b.side}
+	}
 	opset, ir := int64(18), int64(8)
 	switch b.style {
 	case Modern:
