@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 
 	"github.com/splitbed/splitbed/emulator/features"
 	"github.com/splitbed/splitbed/emulator/node"
@@ -54,6 +56,45 @@ func Doctor(ctx context.Context) Diagnosis {
 		diagnosis.Checks = append(diagnosis.Checks, c)
 	}
 	return diagnosis
+}
+
+// repairs are the commands that may bring a capability about, by its name. Only what changes nothing for anybody else on the
+// host is among them: no packages, no kernels.
+func repairs() map[string][][]string {
+	return map[string][][]string{
+		"namespaces": {{"modprobe", "veth"}},
+		"htb":        {{"modprobe", "sch_htb"}},
+		"cpu-quota":  {{"mkdir", "-p", "/sys/fs/cgroup"}, {"mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"}},
+		"netem":      {{"modprobe", "sch_netem"}},
+		"tun":        {{"modprobe", "tun"}},
+		"docker":     {{"service", "docker", "start"}},
+	}
+}
+
+// Repair tries to bring about what this host lacks, by the commands splitbed knows for it, and says through tell which it runs
+// and what they answer. It needs root for most of them. What it has achieved Doctor says.
+func Repair(ctx context.Context, tell func(string)) {
+	repair(ctx, examinations(), repairs(), tell)
+}
+
+func repair(ctx context.Context, all []examination, known map[string][][]string, tell func(string)) {
+	for _, e := range all {
+		if ctx.Err() != nil || e.try(ctx) == nil {
+			continue
+		}
+		if len(known[e.name]) == 0 {
+			tell(fmt.Sprintf("%s: nothing that could be done by itself; %s", e.name, e.fix))
+			continue
+		}
+		for _, command := range known[e.name] {
+			tell(e.name + ": " + strings.Join(command, " "))
+			out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+			if err != nil {
+				tell(fmt.Sprintf("%s: %v %s", e.name, err, strings.TrimSpace(string(out))))
+				break
+			}
+		}
+	}
 }
 
 func examinations() []examination {

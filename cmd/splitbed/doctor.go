@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,8 +14,14 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "say what this host can do, what is missing, and how to get it",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "fix", Usage: "first load kernel modules, mount cgroups and start Docker where these are missing; says what it does"},
+			jsonFlag(),
+		},
 		Action: func(c *cli.Context) error {
+			if c.Bool("fix") {
+				testbed.Repair(c.Context, func(message string) { fmt.Fprintln(os.Stderr, message) })
+			}
 			diagnosis := testbed.Doctor(c.Context)
 			if c.Bool("json") {
 				if err := printJSON(c.App.Writer, diagnosis); err != nil {
