@@ -18,13 +18,14 @@ func wait(epoll int, events []unix.EpollEvent, ns int64) (int, error) {
 	case unix.EINTR:
 		return 0, nil
 	case unix.ENOSYS:
-		return waitOld(epoll, events, timeout)
+		return waitOld(epoll, events, ns)
 	default:
 		return 0, errno
 	}
 }
 
-func waitOld(epoll int, events []unix.EpollEvent, timeout unix.Timespec) (int, error) {
+func waitOld(epoll int, events []unix.EpollEvent, ns int64) (int, error) {
+	timeout := unix.NsecToTimespec(max(ns, 0))
 	n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(epoll), Events: unix.POLLIN}}, &timeout, nil)
 	if n > 0 && err == nil {
 		n, err = unix.EpollWait(epoll, events, 0)

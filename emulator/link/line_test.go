@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"golang.org/x/sys/unix"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // TestMain lets the test binary be the delay line's process, too.
@@ -102,4 +107,163 @@ func (l *lab) roundTrips(t testing.TB, window time.Duration) (trips []time.Durat
 		t.Fatal(err)
 	}
 	return trips
+}
+
+// datagrams sends packets from the edge to the cloud in bursts and counts those that arrive, copies included. before is
+// called before every burst with its number.
+func (l *lab) datagrams(t *testing.T, bursts, each int, every time.Duration, before func(burst int)) (arrived int) {
+	t.Helper()
+	const size = 1000
+	ping, pong := l.bounce(t, "gw")
+	if err := unix.SetsockoptInt(pong, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 256<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetsockoptTimeval(pong, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var sent atomic.Bool
+	err := onTime(
+		func() error {
+			defer sent.Store(true)
+			next := clock.Now()
+			for b := range bursts {
+				before(b)
+				for range each {
+					if _, err := write(ping, make([]byte, size)); err != nil {
+						return err
+					}
+				}
+				next += int64(every)
+				clock.SleepUntil(next)
+			}
+			return nil
+		},
+		func() error {
+			buf := make([]byte, 2*size)
+			for {
+				_, err := read(pong, buf)
+				if errors.Is(err, unix.EAGAIN) && sent.Load() {
+					return nil
+				}
+				if err != nil && !errors.Is(err, unix.EAGAIN) {
+					return err
+				}
+				if err == nil {
+					arrived++
+				}
+			}
+		})
+	if err := errors.Join(err, unix.Close(ping), unix.Close(pong)); err != nil {
+		t.Fatal(err)
+	}
+	return arrived
+}
+
+// TestNoPacketIsLostThatWasNotAskedFor sends bursts faster than any thread reads them, one of them while the line is stopped: a
+// TUN device with a queue of the usual length drops most of that.
+func TestNoPacketIsLostThatWasNotAskedFor(t *testing.T) {
+	topo := delayed(1e9, 10*ms)
+	topo.Edges[0].Uplink.Queue = 100 * ms
+	l := newLab(t, topo, userspace())
+	signal := func(s unix.Signal) {
+		if err := unix.Kill(l.Line().PID(), s); err != nil {
+			t.Error(err)
+		}
+	}
+	var resumed atomic.Bool
+	const bursts, each = 10, 4000
+	arrived := l.datagrams(t, bursts, each, 100*time.Millisecond, func(burst int) {
+		if burst == 5 {
+			signal(unix.SIGSTOP)
+			time.AfterFunc(80*time.Millisecond, func() { signal(unix.SIGCONT); resumed.Store(true) })
+		}
+	})
+	if arrived != bursts*each || !resumed.Load() {
+		t.Errorf("%d of %d datagrams arrived", arrived, bursts*each)
+	}
+	if r := l.report(t); r.Ways[0].Packets != bursts*each || r.LongestStall < 50*time.Millisecond {
+		t.Errorf("the line saw %d packets, and was not to be had for %v at most: it was stopped for 80 ms", r.Ways[0].Packets, r.LongestStall)
+	}
+
+	const payload = 128 << 20
+	sender, receiver := l.connect(t, "gw", "cloud")
+	took := transfer(t, sender, receiver, payload)
+	l.report(t)
+	if lost := retransmitted(t, sender); lost > 0 {
+		counters, err := l.Counters()
+		if drops := counters["gw.uplink"].Drops; err != nil || drops == 0 {
+			t.Errorf("%d segments were sent again although no queue was full (%v)", lost, err)
+		}
+	}
+	t.Logf("%d MB of TCP in %v, %.0f Mb/s", payload>>20, took, 8*payload/took.Seconds()/1e6)
+}
+
+// retransmitted is how many segments a connection has sent again.
+func retransmitted(t *testing.T, fd int) uint32 {
+	t.Helper()
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Total_retrans
+}
+
+func TestLossAndDuplicatesAreThoseAskedFor(t *testing.T) {
+	topo := delayed(100e6, 2*ms)
+	topo.Edges[0].Uplink.Loss = 0.05
+	topo.Edges[0].Uplink.Duplicate = 0.02
+	l := newLab(t, topo, userspace())
+	const n = 20_000
+	arrived := l.datagrams(t, n/20, 20, 2*time.Millisecond, func(int) {})
+	r := l.report(t)
+	up := r.Ways[0]
+	lost := distuv.Binomial{N: n, P: 0.05}
+	duplicated := distuv.Binomial{N: n, P: 0.02}
+	for what, c := range map[string]struct {
+		law distuv.Binomial
+		got int64
+	}{"lost": {lost, up.Lost}, "duplicated": {duplicated, up.Duplicated}} {
+		// A packet that is lost and duplicated is neither, one in a thousand.
+		if math.Abs(float64(c.got)-c.law.Mean()) > 5*c.law.StdDev()+n*0.001 {
+			t.Errorf("%d of %d packets were %s, want %.0f ± %.0f", c.got, n, what, c.law.Mean(), c.law.StdDev())
+		}
+	}
+	if want := n - int(up.Lost) + int(up.Duplicated); up.Packets != n || arrived != want {
+		t.Errorf("%d packets arrived of %d, want %d: %+v", arrived, n, want, up)
+	}
+}
+
+// TestTheQueueFillsBehindTheLine: packets leave their socket for the line, so that TCP does not hold them back as long as they wait
+// in the queue of the link.
+func TestTheQueueFillsBehindTheLine(t *testing.T) {
+	l := newLab(t, delayed(10e6, 5*ms), userspace())
+	up, _ := l.plan.Link("gw.uplink")
+	within(t, "longest round trip under load (s)", (10*time.Millisecond + up.Egress.QueueTime()).Seconds(), 0.05, func() float64 {
+		trips, _ := l.underLoad(t, "gw", "gw")
+		return slices.Max(trips).Seconds()
+	})
+	l.report(t)
+}
+
+func TestALineThatEndsSaysSo(t *testing.T) {
+	l := newLab(t, delayed(10e6, 5*ms), userspace())
+	line := l.Line()
+	if err := unix.Kill(line.PID(), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-line.Exited()
+	var ended *delayline.EndedError
+	if !errors.As(line.Err(), &ended) || !strings.Contains(ended.Error(), "signal: killed") {
+		t.Errorf("error is %v, want an EndedError that names the signal", line.Err())
+	}
+	if _, err := line.Report(); err == nil {
+		t.Error("a line that has ended still reports")
+	}
+	if _, err := l.SetDelay("gw.uplink", shape.Delay{}); err == nil || !strings.Contains(err.Error(), "gw.uplink") {
+		t.Errorf("a line that has ended still obeys: %v", err)
+	}
+	// Its devices are gone, and with them the way.
+	if err := l.Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "gw/line: device is missing") {
+		t.Errorf("the network is %v, want one without gw/line", err)
+	}
 }
