@@ -3,6 +3,7 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -269,6 +270,14 @@ func (b *builder) delay(s sender, way []topologies.Link) (device string, via lin
 	}
 	l := &b.net.Links[len(b.net.Links)-1]
 	delay, err := shape.NewDelay(b.opt.Dilation, way...)
+	queue := 0
+	if delay != nil {
+		queue = tunQueue(delay.Limit)
+	} else if err == nil && slices.Contains(b.opt.Adjustable, l.Name) {
+		var passage shape.Delay
+		passage, err = shape.NewPassage(b.opt.Dilation, way...)
+		delay, queue = &passage, tunQueue(math.MaxUint32) // for whatever is set later
+	}
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", l.Name, err))
 		return device, via
@@ -281,7 +290,7 @@ func (b *builder) delay(s sender, way []topologies.Link) (device string, via lin
 		return device, via
 	}
 	l.DelayAt.Device, l.Exit = s.mouth, link.Place{Namespace: s.hop, Device: lineExit.device(0)}
-	b.tun(link.Tun{Place: l.DelayAt, Queue: tunQueue(delay.Limit), GSOSegments: s.segments})
+	b.tun(link.Tun{Place: l.DelayAt, Queue: queue, GSOSegments: s.segments})
 	b.tun(link.Tun{Place: l.Exit, Queue: tunQueue(0)})
 	b.net.Line, b.net.Seed = b.object("_line"), b.opt.Seed
 	return s.mouth, link.MAC{}

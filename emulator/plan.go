@@ -52,6 +52,9 @@ type Options struct {
 	Sharing Sharing
 	// Delay is what delays, loses, reorders and duplicates packets where a link asks for it; empty means DelayNetem.
 	Delay string
+	// Adjustable lists uplinks and downlinks that get a place for a delay although the topology asks for none, so that one can be
+	// set while the network stands.
+	Adjustable []string
 	// Seed decides what is drawn in user space.
 	Seed uint64
 }

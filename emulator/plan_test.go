@@ -301,3 +301,30 @@ func BenchmarkNewPlan(b *testing.B) {
 		plan(b, topo, options())
 	}
 }
+
+func TestAnAdjustableLinkHasAPlaceForADelay(t *testing.T) {
+	for _, how := range []string{DelayNetem, DelayUserspace} {
+		opt := options()
+		opt.Delay, opt.Adjustable = how, []string{"gw-b.uplink"}
+		p := plan(t, twoEdges(), opt)
+		l, _ := p.Link("gw-b.uplink")
+		if l.Delay == nil || *l.Delay != (shape.Delay{Limit: l.Delay.Limit}) || l.Delay.Limit < 1000 || l.DelayAt.Namespace != "gw-b" {
+			t.Errorf("%s: the delay is %+v at %s, want one that changes nothing at gw-b", how, l.Delay, l.DelayAt)
+		}
+		if down, _ := p.Link("gw-b.downlink"); down.Delay != nil {
+			t.Errorf("%s: a link nobody adjusts has a delay: %+v", how, down.Delay)
+		}
+		// In user space the route leads into the line, and its device comes out in the router.
+		for _, n := range p.Network.Namespaces {
+			if n.Name != "gw-b" {
+				continue
+			}
+			if want := map[string]string{DelayNetem: "eth0", DelayUserspace: "line"}[how]; n.Routes[0].Device != want || l.DelayAt.Device != want {
+				t.Errorf("%s: the route leads through %s, the delay is on %s; want %s", how, n.Routes[0].Device, l.DelayAt, want)
+			}
+		}
+		if (l.Exit.Namespace == "sb-"+p.Run+"-_router") != (how == DelayUserspace) {
+			t.Errorf("%s: packets come out at %q", how, l.Exit)
+		}
+	}
+}

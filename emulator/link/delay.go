@@ -130,7 +130,7 @@ func (l *Live) SetDelay(link string, d shape.Delay) (at int64, err error) {
 		}
 		switch {
 		case k.Delay == nil:
-			return 0, fmt.Errorf("%s was planned without a delay, so there is no place for one; give it a delay or a loss, or an event that sets one", link)
+			return 0, fmt.Errorf("%s was planned without a place for a delay; give it a delay or a loss in the topology", link)
 		case k.inUserSpace():
 			at, err = l.line.Set(link, d)
 		default:

@@ -44,16 +44,25 @@ func (d Delay) OrderRate() uint64 {
 // The packet limit never drops anything that is under way: it has room for twice the bytes that the fastest link
 // and the longest queue of the path hold in a delay, even if all of them are empty segments.
 func NewDelay(d units.Dilation, path ...topologies.Link) (*Delay, error) {
+	delay, err := NewPassage(d, path...)
+	if err != nil || delay == (Delay{Limit: delay.Limit}) {
+		return nil, err
+	}
+	return &delay, nil
+}
+
+// NewPassage is NewDelay for a path whose packets may be delayed later on: one that changes nothing is there as well.
+func NewPassage(d units.Dilation, path ...topologies.Link) (Delay, error) {
 	var delay, variance, rate, queue float64
 	var loss, reorder, duplicate units.Probability
 	for _, l := range path {
 		for _, p := range []units.Probability{l.Loss, l.Reorder, l.Duplicate} {
 			if !(p >= 0 && p <= 1) {
-				return nil, fmt.Errorf("loss %v, reorder %v, duplicate %v: a probability lies between 0 and 1", l.Loss, l.Reorder, l.Duplicate)
+				return Delay{}, fmt.Errorf("loss %v, reorder %v, duplicate %v: a probability lies between 0 and 1", l.Loss, l.Reorder, l.Duplicate)
 			}
 		}
 		if l.Delay < 0 || l.Jitter < 0 {
-			return nil, fmt.Errorf("delay %v and jitter %v must not be negative", l.Delay, l.Jitter)
+			return Delay{}, fmt.Errorf("delay %v and jitter %v must not be negative", l.Delay, l.Jitter)
 		}
 		delay += float64(l.Delay)
 		variance += float64(l.Jitter) * float64(l.Jitter)
@@ -62,21 +71,18 @@ func NewDelay(d units.Dilation, path ...topologies.Link) (*Delay, error) {
 		duplicate = either(duplicate, l.Duplicate)
 		limit, err := queueBytes(l)
 		if err != nil {
-			return nil, err
+			return Delay{}, err
 		}
 		rate = max(rate, float64(l.Rate)/8)
 		queue += float64(limit)
 	}
-	if delay == 0 && variance == 0 && loss == 0 && reorder == 0 && duplicate == 0 {
-		return nil, nil
-	}
 	if reorder > 0 && delay == 0 {
-		return nil, errors.New("reorder needs a delay: a packet is reordered by sending it at once instead of after the delay")
+		return Delay{}, errors.New("reorder needs a delay: a packet is reordered by sending it at once instead of after the delay")
 	}
 	jitter := math.Sqrt(variance)
 	longest := units.Virtual(delay + 3*jitter)
 	packets := 2 * (rate*longest.Seconds() + queue) / float64(FrameHeader)
-	return &Delay{
+	return Delay{
 		Delay:     d.Wall(units.Virtual(delay)),
 		Jitter:    d.Wall(units.Virtual(jitter)),
 		Loss:      loss,
