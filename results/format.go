@@ -27,6 +27,19 @@ func rateText(bps Figure) string {
 	return digits(float64(bps)) + " b/s"
 }
 
+// sizeText is a size to three digits.
+func sizeText(bytes int64) string {
+	for _, unit := range []struct {
+		bytes float64
+		name  string
+	}{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}} {
+		if float64(bytes) >= unit.bytes {
+			return digits(float64(bytes)/unit.bytes) + " " + unit.name
+		}
+	}
+	return fmt.Sprintf("%d B", bytes)
+}
+
 // timeText is a span of seconds with three digits, in seconds or milliseconds.
 func timeText(s Figure) string {
 	switch {

@@ -22,6 +22,12 @@ func WriteSamples(path string, samples []Sample) error { return writeParquet(pat
 // ReadSamples reads samples.parquet.
 func ReadSamples(path string) ([]Sample, error) { return readParquet[Sample](path) }
 
+// WriteFlows writes flows.parquet, a row a reading of a background flow, whole or not at all.
+func WriteFlows(path string, flows []FlowSample) error { return writeParquet(path, flows) }
+
+// ReadFlows reads flows.parquet.
+func ReadFlows(path string) ([]FlowSample, error) { return readParquet[FlowSample](path) }
+
 func writeParquet[T any](path string, rows []T) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
 		out := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd))

@@ -33,9 +33,12 @@ type Input struct {
 	// Edges holds the planned and the measured figures of every edge; see [MeasureEdges].
 	Edges []EdgeSummary
 	// Trunks names the trunks between an edge and the cloud, by the edge's name, for the reason given.
-	Trunks   map[string][]string
-	Frames   []Frame
-	Fidelity fidelity.Report
+	Trunks map[string][]string
+	Frames []Frame
+	// Background is the planned background traffic, and Flows what was counted of it, in order of time.
+	Background []BackgroundRecord
+	Flows      []FlowSample
+	Fidelity   fidelity.Report
 	// Simulated says that the frames come from a model: nothing was emulated, and Fidelity is empty.
 	Simulated bool
 	Broken    []scheduler.Violation
@@ -73,6 +76,7 @@ func Summarise(in Input) Summary {
 		Edges:    append([]EdgeSummary{}, in.Edges...),
 		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, NextDilation: Figure(in.Fidelity.NextDilation), Checks: []Check{}},
 		Broken:   in.Broken, Probes: in.Probes, Warnings: in.Warnings,
+		Background: summariseBackground(in.Background, in.Flows),
 	}
 	if s.Simulated = in.Simulated; s.Simulated {
 		s.Fidelity.Verdict = NotEmulated

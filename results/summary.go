@@ -53,7 +53,9 @@ type Summary struct {
 	Schedule Schedule      `json:"schedule"`
 	Tasks    []TaskSummary `json:"tasks"`
 	Edges    []EdgeSummary `json:"edges"`
-	Fidelity Fidelity      `json:"fidelity"`
+	// Background is the traffic beside the tasks' own; absent where there is none.
+	Background []BackgroundSummary `json:"background,omitempty"`
+	Fidelity   Fidelity            `json:"fidelity"`
 	// Warnings say where the run leaves what is emulated faithfully, although every check holds.
 	Warnings []string `json:"warnings,omitempty"`
 	// Probes are what was measured of links and CPUs before the replay, beside the plan.

@@ -24,6 +24,7 @@ func (s Summary) Text(w io.Writer, width int, colour bool) error {
 	t.header(s)
 	t.tasks(s)
 	t.edges(s)
+	t.background(s)
 	t.broken(s)
 	t.fidelity(s)
 	t.warnings(s)
@@ -174,6 +175,25 @@ func (p printer) edges(s Summary) {
 	p.table(t)
 	if rest := len(s.Edges) - len(shown); rest > 0 {
 		p.line(p.painted(faint, fmt.Sprintf("the busiest %d of %d edges", len(shown), len(s.Edges))))
+		p.line("")
+	}
+}
+
+func (p printer) background(s Summary) {
+	if len(s.Background) == 0 {
+		return
+	}
+	t := table{head: []string{"BACKGROUND", "KIND", "FLOWS", "FROM", "TO", "OFFERED", "DELIVERED"}, left: 2}
+	for _, b := range s.Background[:min(len(s.Background), mostRows)] {
+		t.rows = append(t.rows, []cell{
+			{printable(b.Link), plain}, {printable(b.Kind), plain}, {fmt.Sprint(b.Flows), plain},
+			{timeText(b.Start), plain}, {timeText(b.Stop), plain},
+			{sizeText(b.OfferedBytes), plain}, {sizeText(b.DeliveredBytes), plain},
+		})
+	}
+	p.table(t)
+	if rest := len(s.Background) - mostRows; rest > 0 {
+		p.line(p.painted(faint, fmt.Sprintf("and %d more", rest)))
 		p.line("")
 	}
 }

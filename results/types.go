@@ -53,3 +53,19 @@ type Sample struct {
 	CPU       float64 `parquet:"cpu_s"`
 	Throttled float64 `parquet:"throttled_s"`
 }
+
+// FlowSample is one reading of a background flow. Time is virtual seconds from the start of the window; the counts are cumulative.
+// What was offered is known where the flow begins, what was delivered where it ends.
+type FlowSample struct {
+	Time float64 `parquet:"time_s"`
+	Flow int64   `parquet:"flow"`
+	Link string  `parquet:"link,dict"` // "gw-a.uplink"
+	Kind string  `parquet:"kind,dict"` // "bulk", "udp", "onoff", "web", "trace"
+	// OfferedBytes were given to the socket, DeliveredBytes read at the other end: payload over TCP, whole packets from Ethernet up over
+	// UDP. Of web transfers, all bytes of one are offered when it begins.
+	OfferedBytes   int64 `parquet:"offered_bytes"`
+	DeliveredBytes int64 `parquet:"delivered_bytes"`
+	// Offered and Delivered count packets over UDP and web transfers; bulk flows have none.
+	Offered   int64 `parquet:"offered"`
+	Delivered int64 `parquet:"delivered"`
+}

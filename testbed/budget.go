@@ -98,7 +98,7 @@ func (s *system) budget(p *Plan) Budget {
 		b.Cloud = tailSlack * tails / float64(perCore)
 	}
 	for _, flow := range p.Background {
-		traffic += float64(s.link(flow).Rate)
+		traffic += float64(s.load(flow))
 	}
 	b.Network = packetCores(units.Rate(traffic))
 	return b

@@ -1,10 +1,12 @@
 package testbed
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator"
@@ -18,6 +20,7 @@ type records struct {
 	frames  []results.Frame // by stream, then frame number; every frame that was due
 	edge    []replay.EdgeFrame
 	samples []results.Sample
+	flows   []results.FlowSample // of background traffic, in order of time
 	// missing are the frames no node has recorded.
 	missing int
 	// lasted is the wall time from the start of the replay to the last sample.
@@ -34,6 +37,7 @@ type frameKey struct {
 // its frames are lost.
 func (p *Plan) collect(dir string, t timeline) (records, error) {
 	var r records
+	var counted []replay.FlowSample
 	edges, clouds := map[frameKey]replay.EdgeFrame{}, map[frameKey]replay.CloudFrame{}
 	for _, node := range p.Network.Nodes {
 		path := nodeLog(dir, node.Name)
@@ -42,6 +46,7 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return r, err
 			}
+			counted = append(counted, log.Flows...)
 			for _, f := range log.Frames {
 				clouds[frameKey{f.Task, f.Edge, f.Frame}] = f
 			}
@@ -51,6 +56,7 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return r, err
 		}
+		counted = append(counted, log.Flows...)
 		for _, f := range log.Frames {
 			edges[frameKey{f.Task, f.Edge, f.Frame}] = f
 		}
@@ -66,6 +72,7 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 			r.frames = append(r.frames, join(s, s.First+n, at, edge, clouds[key], t))
 		}
 	}
+	r.flows = p.background(counted, t)
 	readings, err := readReadings(filepath.Join(dir, samplesLog))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r, err
@@ -76,6 +83,29 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 			Time: t.seconds(s.At), Subject: s.Subject, Bytes: s.Bytes, Drops: s.Drops, Backlog: s.Backlog, CPU: s.CPU, Throttled: s.Throttled})
 	}
 	return r, nil
+}
+
+// background joins what both ends of the background flows have counted, in order of time: each knows one side of a flow.
+func (p *Plan) background(counted []replay.FlowSample, t timeline) []results.FlowSample {
+	slices.SortStableFunc(counted, func(a, b replay.FlowSample) int { return cmp.Compare(a.At, b.At) })
+	var kinds []string // by flow
+	for _, f := range p.Background {
+		kinds = append(kinds, slices.Repeat([]string{f.Traffic.Kind}, f.Flows)...)
+	}
+	last := map[uint32]results.FlowSample{}
+	var all []results.FlowSample
+	for _, c := range counted {
+		if int(c.ID) >= len(kinds) {
+			continue // not this plan's
+		}
+		f := last[c.ID]
+		f.Time, f.Flow, f.Link, f.Kind = t.seconds(c.At), int64(c.ID), c.Link, kinds[c.ID]
+		f.DeliveredBytes, f.Delivered = max(f.DeliveredBytes, c.Bytes), max(f.Delivered, c.Pieces)
+		f.OfferedBytes, f.Offered = max(f.OfferedBytes, c.Offered), max(f.Offered, c.OfferedPieces)
+		last[c.ID] = f
+		all = append(all, f)
+	}
+	return all
 }
 
 // join makes the record of a frame out of what its edge and the cloud know of it, which may be nothing.

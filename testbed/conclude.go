@@ -134,6 +134,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, f found, checks fide
 		Run: p.Run, Experiment: p.Experiment.Name, Seed: p.Experiment.Seed, Runtime: p.Runtime, Delay: p.delay(),
 		Dilation: p.Dilation, Started: p.Started, CloudVirtual: p.Topology.Cloud.Compute > 0, Wall: r.lasted,
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
+		Background: p.backgroundRecords(), Flows: r.flows,
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes, Warnings: p.warnings(),
 	})
 	if err := writeResults(dir, summary, r); err != nil {
@@ -147,6 +148,12 @@ func writeResults(dir *runDir, s results.Summary, r records) error {
 	return inTurn(
 		func() error { return results.WriteFrames(dir.file(framesFile), r.frames) },
 		func() error { return results.WriteSamples(dir.file(samplesFile), r.samples) },
+		func() error {
+			if len(s.Background) == 0 {
+				return nil
+			}
+			return results.WriteFlows(dir.file(flowsFile), r.flows)
+		},
 		func() error { return results.WriteSummary(dir.file(summaryFile), s) },
 		func() error { return writeReport(dir, s, r) },
 	)
@@ -198,6 +205,15 @@ func (p *Plan) taskRecords() []results.TaskRecord {
 		if s.judged(p.Duration) {
 			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Predicted: s.Predicted, During: s.During})
 		}
+	}
+	return all
+}
+
+// backgroundRecords lists the background traffic.
+func (p *Plan) backgroundRecords() []results.BackgroundRecord {
+	var all []results.BackgroundRecord
+	for _, f := range p.Background {
+		all = append(all, results.BackgroundRecord{Link: f.Link, Kind: f.Traffic.Kind, Flows: f.Flows, Start: f.Start, Stop: f.Stop})
 	}
 	return all
 }

@@ -1,32 +1,56 @@
 package testbed
 
 import (
+	"hash/fnv"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
+	"github.com/splitbed/splitbed/workloads"
+	"github.com/splitbed/splitbed/workloads/replay"
 )
 
-// Flow is background traffic on a link: so many bulk TCP flows between its ends.
+// Flow is background traffic on a link: so many flows of a kind between its ends.
 type Flow struct {
-	Link  string        `json:"link"` // "gw-a.uplink"
-	Edge  string        `json:"edge"`
-	Up    bool          `json:"up"` // edge → cloud
-	Flows int           `json:"flows"`
-	Start units.Virtual `json:"start"`
-	Stop  units.Virtual `json:"stop"`
+	Link       string            `json:"link"` // "gw-a.uplink"
+	Edge       string            `json:"edge"`
+	Up         bool              `json:"up"` // edge → cloud
+	Traffic    workloads.Traffic `json:"traffic"`
+	Flows      int               `json:"flows"`
+	Congestion string            `json:"congestion,omitempty"`
+	Start      units.Virtual     `json:"start"`
+	Stop       units.Virtual     `json:"stop"`
+	// Sends is what each flow of web transfers or of a trace sends.
+	Sends [][]workloads.Send `json:"-"`
 }
 
-// flows lists the workload's background traffic; the workload was checked to name links that exist.
-func (s *system) flows(duration units.Virtual) []Flow {
+// flows lists the workload's background traffic that comes before the end of the window; the workload was checked to name links
+// that exist.
+func (s *system) flows(duration units.Virtual, seed uint64) []Flow {
 	var all []Flow
-	for _, b := range s.workload.Background {
+	for i, b := range s.workload.Background {
 		edge, direction, _ := strings.Cut(b.Link, ".")
-		stop := b.Stop
-		if stop == 0 || stop > duration {
-			stop = duration
+		f := Flow{
+			Link: b.Link, Edge: edge, Up: direction == "uplink", Traffic: b.Traffic, Flows: b.Flows, Congestion: b.Congestion,
+			Start: b.Start, Stop: b.Stop,
 		}
-		all = append(all, Flow{Link: b.Link, Edge: edge, Up: direction == "uplink", Flows: b.Flows, Start: b.Start, Stop: stop})
+		if f.Stop == 0 || f.Stop > duration {
+			f.Stop = duration
+		}
+		if f.Start >= f.Stop {
+			continue
+		}
+		if f.Traffic.Kind == workloads.Web || f.Traffic.Kind == workloads.Replayed {
+			for n := range b.Flows {
+				h := fnv.New64a()
+				h.Write([]byte("background " + strconv.Itoa(i) + " " + strconv.Itoa(n))) // a hash never fails to write
+				f.Sends = append(f.Sends, b.Traffic.Sends(f.Stop-f.Start, rand.New(rand.NewPCG(seed, h.Sum64()))))
+			}
+		}
+		all = append(all, f)
 	}
 	return all
 }
@@ -38,4 +62,67 @@ func (s *system) link(f Flow) topologies.Link {
 		return edge.Uplink
 	}
 	return *edge.Downlink
+}
+
+// load is the rate at which full packets would cost the host what the flow's packets do. TCP and a trace take what the link
+// gives; datagrams cost as much where the link drops them.
+func (s *system) load(f Flow) units.Rate {
+	switch f.Traffic.Kind {
+	case workloads.UDP, workloads.OnOff:
+		return f.Traffic.Rate * units.Rate(float64(f.Flows)*float64(shape.Frame)/float64(f.Traffic.Packet))
+	}
+	return s.link(f).Rate
+}
+
+// flows are the background flows of an edge, or of all edges where edge is empty. Both ends of a flow know
+// it by its place in the plan.
+func (p *Plan) flows(edge string) []replay.Flow {
+	var all []replay.Flow
+	id := uint32(0)
+	for _, f := range p.Background {
+		for n := range f.Flows {
+			if edge == "" || f.Edge == edge {
+				all = append(all, p.flow(f, n, id, edge == ""))
+			}
+			id++
+		}
+	}
+	return all
+}
+
+// flow is the n-th of a plan's flows as a node replays it, in wall time.
+func (p *Plan) flow(f Flow, n int, id uint32, cloud bool) replay.Flow {
+	r := replay.Flow{
+		ID: id, Link: f.Link, Down: !f.Up, Congestion: f.Congestion, Start: p.wallOffset(f.Start), Stop: p.wallOffset(f.Stop),
+		Kind: replay.FlowDatagrams,
+	}
+	switch f.Traffic.Kind {
+	case workloads.Bulk:
+		r.Kind = replay.FlowBulk
+	case workloads.UDP, workloads.OnOff:
+		rate := p.Dilation.Rate(f.Traffic.Rate)
+		r.Pace = &replay.Pace{
+			Packet: int(f.Traffic.Packet), Every: 8e9 * float64(f.Traffic.Packet) / float64(rate),
+			On: int64(p.Dilation.Wall(f.Traffic.On)), Off: int64(p.Dilation.Wall(f.Traffic.Off)),
+		}
+	case workloads.Web:
+		r.Kind = replay.FlowTransfers
+		if !cloud {
+			r.Sends = p.sends(f, n)
+		}
+	case workloads.Replayed:
+		if cloud != f.Up {
+			r.Sends = p.sends(f, n)
+		}
+	}
+	return r
+}
+
+func (p *Plan) sends(f Flow, n int) *replay.Sends {
+	s := &replay.Sends{}
+	for _, send := range f.Sends[n] {
+		s.At = append(s.At, p.wallOffset(f.Start+send.At))
+		s.Bytes = append(s.Bytes, int64(send.Bytes))
+	}
+	return s
 }

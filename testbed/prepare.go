@@ -103,7 +103,7 @@ func scheduled(ctx context.Context, e *Experiment, o Options) (*Plan, *system, e
 		return nil, nil, err
 	}
 	p.Streams = s.streams(p.Instance, p.Schedule, e.Scheduler.Undeployed == UndeployedCloud, p.Warmup, p.Duration)
-	p.Background = s.flows(p.Duration)
+	p.Background = s.flows(p.Duration, e.Seed)
 	if len(p.Streams) == 0 {
 		return nil, nil, inputError(fmt.Errorf("the schedule deploys none of the %d tasks: there is nothing to run", len(p.Instance.Tasks)))
 	}

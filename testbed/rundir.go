@@ -24,6 +24,7 @@ const (
 	hostFile       = "host.json"
 	framesFile     = "frames.parquet"
 	samplesFile    = "samples.parquet"
+	flowsFile      = "flows.parquet"
 	eventsFile     = "events.jsonl"
 	summaryFile    = "summary.json"
 	reportFile     = "report.html"

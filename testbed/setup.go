@@ -92,22 +92,6 @@ func (s Stream) pictures() replay.Pictures {
 	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: count}
 }
 
-// flows are the background flows of an edge, or of all edges where edge is empty. Both ends of a flow know
-// it by its place in the plan.
-func (p *Plan) flows(edge string) []replay.Flow {
-	var all []replay.Flow
-	id := uint32(0)
-	for _, f := range p.Background {
-		for range f.Flows {
-			if edge == "" || f.Edge == edge {
-				all = append(all, replay.Flow{ID: id, Link: f.Link, Down: !f.Up, Start: p.wallOffset(f.Start), Stop: p.wallOffset(f.Stop)})
-			}
-			id++
-		}
-	}
-	return all
-}
-
 func address(ip netip.Addr) string { return netip.AddrPortFrom(ip, cloudPort).String() }
 
 // threads is how many of ONNX Runtime's threads a quota keeps busy.

@@ -54,6 +54,11 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	}
 	r := resolver{topo: topo, seed: seed, networks: map[string]*network{}}
 	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
+	for i := range out.Background {
+		if err := out.Background[i].read(w.source.Field("background").Index(i)); err != nil {
+			return nil, err
+		}
+	}
 	for i, t := range w.Tasks {
 		at := w.source.Field("tasks").Index(i)
 		smallest := map[string]size{}

@@ -77,13 +77,6 @@ func compressions() spec.Choice {
 
 func scales() spec.Choice { return spec.Choice{Now: []string{ScaleTensor, ScaleChannel}} }
 
-func kinds() spec.Choice {
-	return spec.Choice{Now: []string{Bulk}, Later: []string{"udp", "onoff", "web", "trace"}}
-}
-
-// Bulk is background traffic of long TCP flows that always have data to send.
-const Bulk = "bulk"
-
 // Parse reads a workload. File is the name errors carry, and relative paths in the workload start from its
 // directory. Every error is a *spec.Error.
 func Parse(file string, data []byte) (*Workload, error) {
@@ -143,25 +136,6 @@ func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
 
 // isFile tells an ONNX file from a built-in network.
 func isFile(model string) bool { return strings.HasSuffix(model, ".onnx") }
-
-// UnmarshalSpec reads background traffic; one flow unless it says otherwise.
-func (b *Background) UnmarshalSpec(c spec.Cursor) error {
-	at := c.Field("kind")
-	kind, _ := at.Scalar()
-	if keys := at.Keys(); len(keys) > 0 {
-		kind = keys[0]
-	}
-	if err := kinds().Check(at, kind); err != nil {
-		return err
-	}
-	type plain Background
-	p := plain{Flows: 1}
-	if err := c.Decode(&p); err != nil {
-		return err
-	}
-	*b = Background(p)
-	return nil
-}
 
 // EdgeSet names the edges a task runs at; empty is all of them.
 type EdgeSet []string

@@ -69,13 +69,3 @@ type Source struct {
 	// Frames is a directory of JPEG pictures to use; empty for synthetic camera scenes.
 	Frames string `json:"frames,omitempty"`
 }
-
-// Background is traffic beside the tasks.
-type Background struct {
-	// Link is "EDGE.uplink" or "EDGE.downlink".
-	Link  string        `yaml:"link" json:"link"`
-	Kind  string        `yaml:"kind" json:"kind"` // bulk
-	Flows int           `yaml:"flows" json:"flows"`
-	Start units.Virtual `yaml:"start" json:"start"`
-	Stop  units.Virtual `yaml:"stop" json:"stop"`
-}

@@ -18,7 +18,6 @@ const (
 	maxTasks   = 20_000
 	maxSources = 1_000_000
 	maxFPS     = 1000
-	maxFlows   = 1000
 	// maxPicture bounds a decoded picture by what the cameras supply.
 	maxPicture = units.Bytes(channels * camera.MaxPixels)
 	// partsSlack is how far rounded parts such as 0.333 may miss 1 by.
@@ -232,26 +231,6 @@ func boundable(kind string) string {
 		return "; within: [low, high] bounds the distribution"
 	}
 	return ""
-}
-
-// The directions of an edge's link, as a background link names them.
-const (
-	uplink   = "uplink"
-	downlink = "downlink"
-)
-
-func (b Background) validate(c spec.Cursor) error {
-	edge, direction, _ := strings.Cut(b.Link, ".")
-	if edge == "" || (direction != uplink && direction != downlink) {
-		return c.Field("link").Errorf("EDGE.uplink or EDGE.downlink", "%q is not a link", spec.Clip(b.Link))
-	}
-	if err := kinds().Check(c.Field("kind"), b.Kind); err != nil {
-		return err
-	}
-	if b.Flows < 1 || b.Flows > maxFlows {
-		return c.Field("flows").Errorf(fmt.Sprintf("1 to %d", maxFlows), "%d is no number of flows", b.Flows)
-	}
-	return validateLife(c, b.Start, b.Stop)
 }
 
 // Check refuses a workload that names an edge the topology does not have, or asks for more edges than it has. The topology is

@@ -89,7 +89,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 			Name: "cam", Model: One("alexnet"), Share: Share{Kind: Full}, Input: Input{Size: spec.Constant(units.Bytes(200e3))}, Encoding: 3.1, FPS: spec.Constant(1.0),
 			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
 		}},
-		Background: []Background{{Link: "e1.uplink", Kind: Bulk, Flows: 1}},
+		Background: []Background{{Link: "e1.uplink", Traffic: Traffic{Kind: Bulk}, Flows: 1}},
 	}
 	if diff := cmp.Diff(want, got, contents); diff != "" {
 		t.Error(diff)
@@ -104,7 +104,11 @@ func TestWorkloadsSurviveBeingWritten(t *testing.T) {
 		task("share: {subset: 3}, encoding: 10"),
 		task("share: dirichlet"),
 		"name: w\ntasks:\n  - {name: a, model: cnn1, input: {uniform: [100kB, 1MB]}}\n  - {name: b, model: /m/net.onnx, shape: [1, 3, 64, 64], input: 20kB}\n" +
-			"  - {name: c, model: cnn1, input: {frames: /pictures}}\nbackground:\n  - {link: e1.downlink, kind: bulk, flows: 2, start: 1s, stop: 2s}\n",
+			"  - {name: c, model: cnn1, input: {frames: /pictures}}\nbackground:\n  - {link: e1.downlink, kind: bulk, flows: 2, start: 1s, stop: 2s, congestion: bbr}\n" +
+			"  - {link: e1.uplink, kind: {udp: {rate: 5Mbps}}}\n" +
+			"  - {link: e1.uplink, kind: {onoff: {rate: 5Mbps, packet: 200B, on: 500ms, off: 2s}}}\n" +
+			"  - {link: e1.uplink, kind: {web: {rate: 2.5, size: {lognormal: {median: 30kB, sigma: 1.5}, within: [1kB, 1MB]}}}}\n" +
+			"  - {link: e1.uplink, kind: {trace: /traces/lan.pcap}}\n",
 	}
 	for _, name := range Names() {
 		w, err := Load(name)
@@ -219,8 +223,13 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"shape of built-in":  {task("shape: [1, 3, 8, 8]"), `w.yaml:3: tasks[0].shape: the built-in network alexnet takes any frame size; allowed: only beside an .onnx file`},
 		"shape of a batch":   {"name: w\ntasks:\n  - {name: a, model: /n.onnx, shape: [2, 3, 8, 8], input: 1kB}\n", `w.yaml:3: tasks[0].shape: [2 3 8 8] is not a batch of one RGB picture; allowed: [1, 3, H, W]`},
 		"shape too large":    {"name: w\ntasks:\n  - {name: a, model: /n.onnx, shape: [1, 3, 16384, 16384], input: 1kB}\n", `w.yaml:3: tasks[0].shape: a picture takes 805.306368MB; allowed: at most 201.326592MB`},
-		"background kind":    {task("") + "background:\n  - {link: e1.uplink, kind: web}\n", `w.yaml:5: background[0].kind: web is not supported yet; allowed: bulk`},
-		"background udp":     {task("") + "background:\n  - {link: e1.uplink, kind: {udp: {rate: 1Mbps}}}\n", `w.yaml:5: background[0].kind: udp is not supported yet; allowed: bulk`},
+		"background kind":    {task("") + "background:\n  - {link: e1.uplink, kind: {tcp: {rate: 1Mbps}}}\n", `w.yaml:5: background[0].kind: "tcp" is unknown; allowed: bulk, udp, onoff, web, trace`},
+		"background udp":     {task("") + "background:\n  - {link: e1.uplink, kind: udp}\n", `w.yaml:5: background[0].kind: udp lacks its figures; allowed: {udp: {rate: 5Mbps, packet: 1200B}}`},
+		"background packet":  {task("") + "background:\n  - {link: e1.uplink, kind: {udp: {rate: 1Mbps, packet: 2kB}}}\n", `w.yaml:5: background[0].kind.udp.packet: no packet has 2kB; allowed: 64B to 1514B`},
+		"background onoff":   {task("") + "background:\n  - {link: e1.uplink, kind: {onoff: {rate: 1Mbps, on: 1s, off: 0s}}}\n", `w.yaml:5: background[0].kind.onoff.off: 0s is no pause; allowed: above 0s, at most 24h0m0s`},
+		"background web":     {task("") + "background:\n  - {link: e1.uplink, kind: {web: {rate: 0}}}\n", `w.yaml:5: background[0].kind.web.rate: 0 is no number of transfers a second; allowed: above 0, at most 1000`},
+		"background loop":    {task("") + "background:\n  - {link: e1.uplink, kind: bulk, congestion: vegas}\n", `w.yaml:5: background[0].congestion: "vegas" is unknown; allowed: cubic, reno, bbr`},
+		"datagrams with it":  {task("") + "background:\n  - {link: e1.uplink, kind: {udp: {rate: 1Mbps}}, congestion: reno}\n", `w.yaml:5: background[0].congestion: udp has no congestion control; allowed: only beside bulk and web`},
 		"background link":    {task("") + "background:\n  - {link: e1, kind: bulk}\n", `w.yaml:5: background[0].link: "e1" is not a link; allowed: EDGE.uplink or EDGE.downlink`},
 		"background flows":   {task("") + "background:\n  - {link: e1.uplink, kind: bulk, flows: 0}\n", `w.yaml:5: background[0].flows: 0 is no number of flows; allowed: 1 to 1000`},
 		// What only the topology or the networks can tell.

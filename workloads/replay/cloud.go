@@ -67,12 +67,16 @@ func newCloud(ctx context.Context, n *node) (_ *cloud, err error) {
 		c.missing[opened{OpenStream, task.Stream}] = true
 	}
 	for _, f := range n.setup.Flows {
-		c.missing[opened{OpenFlow, f.ID}] = true
+		if f.Kind != FlowTransfers {
+			c.missing[opened{OpenFlow, f.ID}] = true
+		}
 	}
 	if len(c.missing) == 0 {
 		close(c.all)
 	}
-	c.flows = newFlowSet(n, func(f Flow) bool { return f.Down })
+	if c.flows, err = newFlowSet(n, func(f Flow) bool { return f.Down }); err != nil {
+		return nil, err
+	}
 	for _, address := range n.setup.Listen {
 		l, err := listen(ctx, address, n.setup.Congestion)
 		if err != nil {
@@ -137,8 +141,9 @@ func (c *cloud) accept(l *net.TCPListener) {
 func (c *cloud) serve(conn *net.TCPConn) error {
 	release := untilDone(c.ctx, conn)
 	h, err := readHeader(conn)
+	var background *flow
 	if err == nil {
-		err = checkCongestion(conn, c.setup.Congestion)
+		background, err = c.congestionOf(conn, h)
 	}
 	if err != nil {
 		release()
@@ -150,13 +155,15 @@ func (c *cloud) serve(conn *net.TCPConn) error {
 		return c.adopt(conn, h)
 	case OpenFlow:
 		release()
-		if !c.knowsFlow(h.Stream) {
-			return errors.Join(fmt.Errorf("background flow %d is not in the set-up", h.Stream), conn.Close())
-		}
-		if err := c.flows.add(h.Stream, conn); err != nil {
-			return errors.Join(err, conn.Close())
+		if err := background.accept(conn, h); err != nil {
+			return err
 		}
 		c.arrived(h)
+		return nil
+	case OpenTransfer:
+		release()
+		// What ends a transfer early is its stop, of which its edge knows.
+		_ = background.serve(conn, h)
 		return nil
 	case OpenProbe:
 		defer release()
@@ -169,13 +176,22 @@ func (c *cloud) serve(conn *net.TCPConn) error {
 	return errors.Join(fmt.Errorf("%w: kind %d opens no connection", ErrHeader, h.Kind), conn.Close())
 }
 
-func (c *cloud) knowsFlow(id uint32) bool {
-	for _, f := range c.setup.Flows {
-		if f.ID == id {
-			return true
+// congestionOf holds a connection's congestion control against what its opening calls for, and returns the background flow
+// that is.
+func (c *cloud) congestionOf(conn *net.TCPConn, h Header) (*flow, error) {
+	if h.Kind != OpenFlow && h.Kind != OpenTransfer {
+		return nil, checkCongestion(conn, c.setup.Congestion)
+	}
+	f := c.flows.find(h)
+	if f == nil {
+		return nil, fmt.Errorf("background flow %d is not in the set-up", h.Stream)
+	}
+	if f.Congestion != "" {
+		if err := setCongestion(conn, f.Congestion); err != nil {
+			return nil, err
 		}
 	}
-	return false
+	return f, checkCongestion(conn, f.congestion())
 }
 
 // adopt gives a task's connection to the loop.
@@ -336,8 +352,7 @@ func (t *cloudTask) infer(h Header, payload []byte) error {
 }
 
 func (c *cloud) start(t0 int64) error {
-	c.flows.start(t0)
-	return nil
+	return c.flows.start(t0)
 }
 
 func (c *cloud) finish(ctx context.Context) error {

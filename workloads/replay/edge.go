@@ -88,8 +88,9 @@ func newEdge(n *node) (*edge, error) {
 		}
 		e.tasks = append(e.tasks, t)
 	}
-	e.flows = newFlowSet(n, func(f Flow) bool { return !f.Down })
-	return e, nil
+	var err error
+	e.flows, err = newFlowSet(n, func(f Flow) bool { return !f.Down })
+	return e, err
 }
 
 func (e *edge) confined(ctx context.Context) (Ready, error) {
@@ -180,13 +181,9 @@ func (e *edge) connect(ctx context.Context) error {
 			return fmt.Errorf("task %s: %w", t.Name, err)
 		}
 	}
-	for _, f := range e.setup.Flows {
-		c, err := openConnection(ctx, e.setup, Header{Kind: OpenFlow, Stream: f.ID}, 0)
-		if err != nil {
+	for _, f := range e.flows.flows {
+		if err := f.connect(ctx); err != nil {
 			return fmt.Errorf("background flow %d of %s: %w", f.ID, f.Link, err)
-		}
-		if err := e.flows.add(f.ID, c); err != nil {
-			return errors.Join(err, c.Close())
 		}
 	}
 	return nil
@@ -203,7 +200,9 @@ func (e *edge) start(t0 int64) error {
 	if len(schedule) > 0 && schedule[0].at < clock.Now() {
 		return fmt.Errorf("the first capture was due %v ago; start later", time.Duration(clock.Now()-schedule[0].at))
 	}
-	e.flows.start(t0)
+	if err := e.flows.start(t0); err != nil {
+		return err
+	}
 	return e.loop.call(func() error {
 		e.schedule, e.next = schedule, 0
 		e.loop.expired = e.fire

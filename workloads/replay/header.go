@@ -27,7 +27,8 @@ type Kind uint8
 const (
 	// OpenStream begins the connection of a task at an edge; Header.Stream is Task.Stream.
 	OpenStream Kind = iota + 1
-	// OpenFlow begins the connection of a background flow; Header.Stream is Flow.ID.
+	// OpenFlow begins the connection of a background flow; Header.Stream is Flow.ID, and Header.Frame the edge's port where the flow
+	// is one of datagrams. The cloud then answers with its own in the same way.
 	OpenFlow
 	// OpenProbe begins a probe of the uplink; Header.Frame is the number of bytes not to be measured.
 	OpenProbe
@@ -43,6 +44,8 @@ const (
 	GoodputMessage
 	// OpenPull begins a probe of the downlink; Header.Frame is for how many nanoseconds the cloud is to fill it.
 	OpenPull
+	// OpenTransfer begins the connection of a transfer of a background flow; Header.Stream is Flow.ID, Header.Frame its bytes.
+	OpenTransfer
 )
 
 // Header precedes every message on a connection between an edge and the cloud. On the wire it is
@@ -102,7 +105,7 @@ func ParseHeader(b [HeaderBytes]byte) (Header, error) {
 	case binary.LittleEndian.Uint32(b[28:]) != crc32.ChecksumIEEE(b[:28]):
 		return Header{}, fmt.Errorf("%w: checksum %#x, its bytes give %#x", ErrHeader,
 			binary.LittleEndian.Uint32(b[28:]), crc32.ChecksumIEEE(b[:28]))
-	case h.Kind < OpenStream || h.Kind > OpenPull:
+	case h.Kind < OpenStream || h.Kind > OpenTransfer:
 		return Header{}, fmt.Errorf("%w: unknown kind %d", ErrHeader, h.Kind)
 	case !h.Encoding.Valid():
 		return Header{}, fmt.Errorf("%w: unknown %v", ErrHeader, h.Encoding)

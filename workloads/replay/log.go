@@ -64,10 +64,14 @@ type logLine struct {
 	Flow *flowLine `json:"flow,omitempty"`
 }
 
+// flowLine is what a node has counted of a flow; the other end counts the rest.
 type flowLine struct {
-	ID    uint32 `json:"id"`
-	At    int64  `json:"at"`
-	Bytes int64  `json:"bytes"`
+	ID            uint32 `json:"id"`
+	At            int64  `json:"at"`
+	Bytes         int64  `json:"bytes,omitempty"`
+	Pieces        int64  `json:"pieces,omitempty"`
+	Offered       int64  `json:"offered,omitempty"`
+	OfferedPieces int64  `json:"offered_pieces,omitempty"`
 }
 
 // logger writes a node's records, one JSON object a line, in the background. Recording never waits for the disk.

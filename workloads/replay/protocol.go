@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads"
@@ -99,15 +100,64 @@ func (p Pictures) Load(h, w int) ([][]byte, error) {
 	return camera.Scene(p.Seed, h, w, p.Bytes, p.Count)
 }
 
-// Flow is one background bulk TCP connection beside the tasks' own.
+// Flow is one background flow beside the tasks.
 type Flow struct {
 	ID   uint32 `json:"id"`
 	Link string `json:"link"` // "gw-a.uplink", for the records
 	// Down is the direction cloud → edge.
-	Down bool `json:"down,omitempty"`
+	Down bool     `json:"down,omitempty"`
+	Kind FlowKind `json:"kind"`
 	// Start and Stop are in wall nanoseconds from the start of the replay.
 	Start int64 `json:"start"`
 	Stop  int64 `json:"stop"`
+	// Congestion is the congestion control of its TCP connections; empty is that of the set-up.
+	Congestion string `json:"congestion,omitempty"`
+	// Pace or Sends is when datagrams are sent; Sends when transfers begin. Only the end that does so needs it: the sender of
+	// datagrams, the edge for transfers in both directions.
+	Pace  *Pace  `json:"pace,omitempty"`
+	Sends *Sends `json:"sends,omitempty"`
+}
+
+// FlowKind says what a background flow consists of.
+type FlowKind string
+
+// The kinds of background flows.
+const (
+	FlowBulk      FlowKind = "bulk"      // a TCP connection that always has data to send
+	FlowDatagrams FlowKind = "datagrams" // UDP packets
+	FlowTransfers FlowKind = "transfers" // TCP connections, each for so many bytes
+)
+
+// Pace is a constant rate of packets of one size, with pauses between bursts where On is not 0. Times are wall nanoseconds.
+type Pace struct {
+	Packet int     `json:"packet"` // bytes, headers from Ethernet up included
+	Every  float64 `json:"every_ns"`
+	On     int64   `json:"on_ns,omitempty"`
+	Off    int64   `json:"off_ns,omitempty"`
+}
+
+// Sends are times in wall nanoseconds from the start of the replay, ascending, and the bytes of each: of datagrams with their
+// headers from Ethernet up, of transfers the payload.
+type Sends struct {
+	At    []int64 `json:"at"`
+	Bytes []int64 `json:"bytes"`
+}
+
+// validate refuses what cannot be sent; sends tells whether this node is the one to.
+func (f Flow) validate(sends bool) error {
+	switch {
+	case f.Kind != FlowBulk && f.Kind != FlowDatagrams && f.Kind != FlowTransfers:
+		return fmt.Errorf("background flow %d: unknown kind %q", f.ID, f.Kind)
+	case f.Kind == FlowBulk || !sends:
+		return nil
+	case f.Sends != nil && (len(f.Sends.At) != len(f.Sends.Bytes) || !slices.IsSorted(f.Sends.At)):
+		return fmt.Errorf("background flow %d: %d times, which must ascend, and %d sizes", f.ID, len(f.Sends.At), len(f.Sends.Bytes))
+	case f.Sends == nil && (f.Kind == FlowTransfers || f.Pace == nil):
+		return fmt.Errorf("background flow %d: nothing says when it sends", f.ID)
+	case f.Sends == nil && (!(f.Pace.Every >= 1) || f.Pace.On < 0 || f.Pace.Off < 0):
+		return fmt.Errorf("background flow %d: a packet every %v ns, for %d ns, pauses of %d ns", f.ID, f.Pace.Every, f.Pace.On, f.Pace.Off)
+	}
+	return nil
 }
 
 // Threads are a node's threads by their ids inside its own PID namespace. The quota is for Compute alone.

@@ -53,12 +53,15 @@ type CloudFrame struct {
 	Skipped bool
 }
 
-// FlowSample is the number of bytes a background flow had delivered at a time.
+// FlowSample is what one end of a background flow had counted at a time; all counts are cumulative. What was Offered is counted
+// where the flow begins, what was delivered where it ends; the counts of the other end are 0.
 type FlowSample struct {
-	ID    uint32
-	Link  string
-	At    int64 // clock, wall nanoseconds
-	Bytes int64 // cumulative payload bytes read by the receiver
+	ID   uint32
+	Link string
+	At   int64 // clock, wall nanoseconds
+	// Bytes and Pieces were delivered: payload over TCP, and transfers; datagrams with their headers from Ethernet up.
+	Bytes, Pieces          int64
+	Offered, OfferedPieces int64
 }
 
 // EdgeLog is an edge's log.
@@ -182,7 +185,9 @@ func parseLog(r io.Reader, role Role) (logHead, []*logFrame, []FlowSample, error
 			return head, nil, nil, fmt.Errorf("%w: line %d: %w", ErrLog, number, err)
 		}
 		if line.Flow != nil {
-			flows = append(flows, FlowSample{ID: line.Flow.ID, Link: links[line.Flow.ID], At: line.Flow.At, Bytes: line.Flow.Bytes})
+			flows = append(flows, FlowSample{
+				ID: line.Flow.ID, Link: links[line.Flow.ID], At: line.Flow.At, Bytes: line.Flow.Bytes, Pieces: line.Flow.Pieces,
+				Offered: line.Flow.Offered, OfferedPieces: line.Flow.OfferedPieces})
 			continue
 		}
 		f := merged[key{line.Stream, line.Frame}]

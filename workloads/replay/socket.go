@@ -59,6 +59,15 @@ func withCongestion(name string) func(network, address string, raw syscall.RawCo
 	}
 }
 
+// setCongestion sets that of a connected socket, as withCongestion does before.
+func setCongestion(c *net.TCPConn, name string) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return withCongestion(name)("", "", raw)
+}
+
 // checkCongestion compares a connection's congestion control with the plan; "" is any.
 func checkCongestion(c *net.TCPConn, name string) error {
 	if name == "" {

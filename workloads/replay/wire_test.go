@@ -39,7 +39,7 @@ func TestEveryFlippedBitOfAHeaderIsNoticed(t *testing.T) {
 func TestHeaderOutOfBoundsIsRefused(t *testing.T) {
 	for _, h := range []Header{
 		{},
-		{Kind: GoodputMessage + 1},
+		{Kind: OpenTransfer + 1},
 		{Kind: FrameMessage, Head: wire.Head{Encoding: wire.Uint4 + 1}},
 		{Kind: FrameMessage, Length: MaxPayload + 1},
 	} {
