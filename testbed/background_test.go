@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/workloads/model"
 )
 
 // TestBackgroundTrafficIsWhatItSaysInVirtualTime has every kind of background traffic beside a task, at dilation 2. What fits is
@@ -77,7 +78,7 @@ workload:
   tasks: [{name: door, model: cnn2, input: 20kB}]
   background: [{link: gw.uplink, kind: KIND, flows: 2}]
 `, "KIND", kind))
-		s, err := resolve(e)
+		s, err := resolve(t.Context(), e, model.Store{})
 		if err != nil {
 			t.Fatal(err)
 		}
