@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/topologies"
 )
 
@@ -52,5 +53,37 @@ func BenchmarkBuildAndRemove(b *testing.B) {
 				b.ReportMetric((b.Elapsed() - built).Seconds(), "s/remove")
 			}
 		})
+	}
+}
+
+// BenchmarkCleanRuns runs a small experiment ten times and reports how many of the runs call themselves invalid, and the
+// worst lateness of a timer: on a host that does nothing else both should be next to nothing.
+func BenchmarkCleanRuns(b *testing.B) {
+	testutil.NeedsRoot(b)
+	testutil.NeedsEngine(b)
+	e, err := LoadExperiment("smoke")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv("SPLITBED_STATE", b.TempDir())
+	for b.Loop() {
+		invalid, late := 0, 0.0
+		for range 10 {
+			s, err := Run(b.Context(), e, Options{Binary: nodeBinary, Out: filepath.Join(b.TempDir(), "run")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, c := range s.Fidelity.Checks {
+				if c.Name == "timer_lateness" {
+					late = max(late, float64(c.Value))
+				}
+			}
+			if s.Verdict == results.Invalid {
+				invalid++
+				b.Logf("invalid: %s", s.Reason)
+			}
+		}
+		b.ReportMetric(float64(invalid), "invalid-of-10")
+		b.ReportMetric(1e3*late, "ms-late-p99")
 	}
 }
