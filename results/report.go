@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-//go:embed report.html.tmpl
+//go:embed report.html.tmpl compare.html.tmpl style.html.tmpl
 var reportFiles embed.FS
 
 // mostReportRows is how many rows a table of the page shows; of longer ones the worst are shown.
@@ -32,7 +32,7 @@ func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
 		"whole": percentWhole, "used": func(c CPUSummary) Figure { return c.UsedGFLOPS / c.GFLOPS },
 		"hundred": func(x Figure) Figure { return 100 * x },
 		"mark":    func(t TaskSummary) string { _, mark := taskTone(t); return mark }, "schedule": scheduleText,
-	}).ParseFS(reportFiles, "report.html.tmpl")
+	}).ParseFS(reportFiles, "report.html.tmpl", "style.html.tmpl")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/results"
 )
 
@@ -112,5 +114,38 @@ func TestDecisionsAreEvents(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
+	}
+}
+
+// TestAdmissionHappensLive emulates what a rule decided: a task sends from its admission on, and an evicted one stops.
+func TestAdmissionHappensLive(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	e := parse(t, `name: live
+topology: {name: t, edges: [{name: gw, compute: 40GFLOPS, uplink: {rate: 10Mbps}}]}
+workload:
+  name: w
+  tasks:
+    - {name: first, model: lenet5, input: 40kB, fps: 10, wire: {dtype: float32}, deadline: 250ms}
+    - {name: second, model: lenet5, input: 40kB, fps: 10, start: 1s, wire: {dtype: float32}, deadline: 250ms}
+scheduler: {algorithm: fifo}
+qos: {quantile: 0.5}
+emulation: {duration: 2s, warmup: 200ms}
+`)
+	s, frames := runValid(t, e, Options{})
+	if s.Schedule.Deployed != 2 || s.Schedule.Evicted != 1 || s.Schedule.AtEnd != 1 {
+		t.Errorf("the summary counts %+v, want two deployed, one of them evicted", s.Schedule)
+	}
+	arrived := map[string]int{}
+	for _, f := range frames {
+		if early := f.Captured < 1; early != (f.Task == "first") {
+			t.Errorf("%s captured a frame at %v s, second is admitted at 1 s and evicts first", f.Task, f.Captured)
+		}
+		if !math.IsNaN(f.Received) {
+			arrived[f.Task]++
+		}
+	}
+	if arrived["first"] < 10 || arrived["second"] != 10 {
+		t.Errorf("frames that arrived: %v, want 12 of first, its warm-up included, and 10 of second", arrived)
 	}
 }

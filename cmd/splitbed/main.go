@@ -51,6 +51,7 @@ func newApp() *cli.App {
 			scheduleCommand(),
 			selfTestCommand(),
 			sweepCommand(),
+			compareCommand(),
 			reportCommand(),
 			cleanCommand(),
 			nodeCommand(),

@@ -207,10 +207,7 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(dir); err != nil && !filepath.IsAbs(dir) {
-				dir = testbed.DefaultOut(dir)
-			}
-			path, err := testbed.Report(dir)
+			path, err := testbed.Report(testbed.RunDir(dir))
 			if err != nil {
 				return err
 			}
