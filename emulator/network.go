@@ -148,11 +148,36 @@ func (b *builder) window() units.Bytes {
 // ways are the links from edge i to the cloud and back, its own first.
 func (b *builder) ways(i int) (up, down []topologies.Link) {
 	e := b.topo.Edges[i]
-	up, down = []topologies.Link{e.Uplink}, []topologies.Link{*e.Downlink}
+	up, down = []topologies.Link{b.now(uplinkName(e.Name), e.Uplink)}, []topologies.Link{b.now(downlinkName(e.Name), *e.Downlink)}
 	for _, j := range b.path[i] {
-		up, down = append(up, b.topo.Trunks[j].Link), append(down, b.topo.Trunks[j].Link)
+		t := b.topo.Trunks[j]
+		up, down = append(up, b.now(uplinkName(t.Name), t.Link)), append(down, b.now(downlinkName(t.Name), t.Link))
 	}
 	return up, down
+}
+
+// now is a link as it is now.
+func (b *builder) now(name string, planned topologies.Link) topologies.Link {
+	if s, ok := b.opt.Links[name]; ok {
+		return s.Link
+	}
+	return planned
+}
+
+// slowest are the links on a way from or to edge i as they are at their slowest.
+func (b *builder) slowest(i int, way []topologies.Link, name func(string) string) []topologies.Link {
+	names := []string{name(b.topo.Edges[i].Name)}
+	for _, j := range b.path[i] {
+		names = append(names, name(b.topo.Trunks[j].Name))
+	}
+	var all []topologies.Link
+	for n, l := range way {
+		if r, ok := b.opt.Slowest[names[n]]; ok && r < l.Rate {
+			l = l.AtRate(r)
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 // addTrunk adds the pair of devices between a trunk and what is above it, and its two links.
@@ -188,7 +213,7 @@ func (b *builder) addEdge(i int) {
 	d := b.opt.Dilation
 	edge, cloud := edgeAddress(i), cloudAddress(i)
 	up, down := b.ways(i)
-	upSegments, downSegments := shape.GSOSegments(d, append(up, b.reservedBy(e.Name)...)...), shape.GSOSegments(d, down...)
+	upSegments, downSegments := shape.GSOSegments(d, append(b.slowest(i, up, uplinkName), b.reservedBy(e.Name)...)...), shape.GSOSegments(d, b.slowest(i, down, downlinkName)...)
 
 	b.pair(link.End{Namespace: b.router(), Device: edgeHop.device(i), MAC: edgeHop.mac(i)},
 		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: upSegments})
@@ -237,11 +262,12 @@ func (b *builder) route(namespace string, to netip.Addr, device string, via link
 }
 
 func (b *builder) link(name string, at link.Place, l topologies.Link, smallest units.Bytes) {
+	l = b.now(name, l)
 	egress, err := shape.NewEgress(l, b.opt.Dilation, smallest)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", name, err))
 	}
-	k := link.Link{Name: name, At: at, Egress: egress}
+	k := link.Link{Name: name, At: at, Egress: egress, Down: b.opt.Links[name].Down}
 	if err == nil {
 		if err := b.divide(&k, l); err != nil {
 			b.errs = append(b.errs, fmt.Errorf("%s: %w", name, err))

@@ -48,6 +48,11 @@ type Options struct {
 	// SmallestTransfer is the smallest payload, by link ("gw-a.uplink"), whose transfer time matters; it bounds the
 	// burst. A trunk goes by the smallest of the edges below it. Links that are not named have no bound.
 	SmallestTransfer map[string]units.Bytes
+	// Links are those that are not, or no longer, as the topology says, by name ("gw-a.uplink").
+	Links map[string]topologies.State
+	// Slowest are the lowest rates that links will have in the run, by name, where these are not the topology's: the senders' packets
+	// must be small enough for them.
+	Slowest map[string]units.Rate
 	// Sharing divides uplinks and trunks among tasks; the zero value leaves them whole.
 	Sharing Sharing
 	// Delay is what delays, loses, reorders and duplicates packets where a link asks for it; empty means DelayNetem.
@@ -108,6 +113,13 @@ func NewPlan(run string, topo *topologies.Topology, opt Options) (*Plan, error) 
 		p.Delay = opt.Delay
 	}
 	return p, nil
+}
+
+// Relink computes the links of a plan that was made of this topology, which must be expanded, with other [Options.Links]. Errors are
+// those of [NewPlan].
+func (p *Plan) Relink(topo *topologies.Topology, opt Options) ([]link.Link, error) {
+	net, err := network(p.Run, topo, opt, p.Congestion)
+	return net.Links, err
 }
 
 func congestionControl(opt Options) (string, error) {

@@ -46,6 +46,8 @@ type Input struct {
 	Probes []Probe
 	// Warnings say where the run leaves what is emulated faithfully, although every check holds.
 	Warnings []string
+	// Changes is what became of links and nodes during the run.
+	Changes []Change
 }
 
 // TaskRecord is what was planned for a deployed task at an edge.
@@ -77,6 +79,7 @@ func Summarise(in Input) Summary {
 		Fidelity: Fidelity{Verdict: in.Fidelity.Verdict, NextDilation: Figure(in.Fidelity.NextDilation), Checks: []Check{}},
 		Broken:   in.Broken, Probes: in.Probes, Warnings: in.Warnings,
 		Background: summariseBackground(in.Background, in.Flows),
+		Changes:    in.Changes,
 	}
 	if s.Simulated = in.Simulated; s.Simulated {
 		s.Fidelity.Verdict = NotEmulated

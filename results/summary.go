@@ -60,8 +60,21 @@ type Summary struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Probes are what was measured of links and CPUs before the replay, beside the plan.
 	Probes []Probe `json:"probes,omitempty"`
+	// Changes is what became of links and nodes while the run lasted, in the order it happened.
+	Changes []Change `json:"changes,omitempty"`
 	// Broken lists the constraints the schedule breaks, where it was tried all the same.
 	Broken []scheduler.Violation `json:"broken,omitempty"`
+}
+
+// Change is something that became other than planned at first: a link by an event or by hand, or a node that was killed.
+type Change struct {
+	// At is when it had taken effect.
+	At      Figure `json:"at_s"`
+	Subject string `json:"subject"`
+	Change  string `json:"change"`
+	// ByHand says that a user did it while the run lasted, and no event of the experiment, so that running that again does not
+	// repeat this run.
+	ByHand bool `json:"by_hand,omitempty"`
 }
 
 // QoS counts the frames of all deployed tasks that were captured in the window.

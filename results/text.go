@@ -25,6 +25,7 @@ func (s Summary) Text(w io.Writer, width int, colour bool) error {
 	t.tasks(s)
 	t.edges(s)
 	t.background(s)
+	t.changes(s)
 	t.broken(s)
 	t.fidelity(s)
 	t.warnings(s)
@@ -225,6 +226,35 @@ func percentWhole(x Figure) string {
 		return dash
 	}
 	return fmt.Sprintf("%.0f %%", 100*float64(x))
+}
+
+// changes says that links and nodes were not all the time what was planned at first.
+func (p printer) changes(s Summary) {
+	if len(s.Changes) == 0 {
+		return
+	}
+	byHand := 0
+	for _, c := range s.Changes {
+		if c.ByHand {
+			byHand++
+		}
+	}
+	head := counted(len(s.Changes), "change") + " of links and nodes during the run"
+	if byHand > 0 {
+		head += fmt.Sprintf(", %d by hand (the experiment alone does not repeat this run)", byHand)
+	}
+	p.wrap(head+":", 2)
+	for _, c := range s.Changes[:min(len(s.Changes), mostNamed)] {
+		line := fmt.Sprintf("  %.3f s  %s: %s", float64(c.At), c.Subject, c.Change)
+		if c.ByHand {
+			line += " (by hand)"
+		}
+		p.wrap(line, 4)
+	}
+	if more := len(s.Changes) - mostNamed; more > 0 {
+		p.line(fmt.Sprintf("  and %d more", more))
+	}
+	p.line("")
 }
 
 func (p printer) broken(s Summary) {

@@ -49,6 +49,8 @@ type Sample struct {
 	Bytes   int64 `parquet:"bytes"`
 	Drops   int64 `parquet:"drops"`
 	Backlog int64 `parquet:"backlog"`
+	// Rate is what the link is set to, in bits per second of virtual time; 0 while it is down.
+	Rate float64 `parquet:"rate_bps"`
 	// CPU and Throttled are cumulative seconds of wall time.
 	CPU       float64 `parquet:"cpu_s"`
 	Throttled float64 `parquet:"throttled_s"`

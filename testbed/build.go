@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,10 +41,19 @@ type testbed struct {
 	delays   delays
 	timeline timeline
 	sampler  *sampler // nil until the replay has begun
+	changes  changes
+	control  *control
+
+	mu      sync.Mutex // guards what follows, and nodes while they are being started
+	current Phase
+	began   bool // the replay has, and with it the timeline
 }
 
 // phase begins a phase of the run, for who watches and for events.jsonl.
 func (t *testbed) phase(p Phase, detail string) error {
+	t.mu.Lock()
+	t.current = p
+	t.mu.Unlock()
 	t.options.Progress.Phase(p, detail)
 	return t.dir.event(event{Event: "phase", Subject: string(p), Detail: detail})
 }
@@ -61,6 +71,9 @@ func (t *testbed) build(ctx context.Context) (err error) {
 		return err
 	}
 	if t.hub, err = replay.Listen(t.dir.path); err != nil {
+		return err
+	}
+	if t.control, err = openControl(t); err != nil {
 		return err
 	}
 	if t.runtime, err = t.newRuntime(ctx); err != nil {
@@ -93,7 +106,6 @@ func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
 
 // startNodes starts every node's process; they connect to the hub and wait for orders.
 func (t *testbed) startNodes(ctx context.Context, names []string) error {
-	t.nodes = map[string]node.Node{}
 	started := make([]node.Node, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelStarts)
@@ -111,6 +123,9 @@ func (t *testbed) startNodes(ctx context.Context, names []string) error {
 		})
 	}
 	err := group.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.nodes = map[string]node.Node{}
 	for i, n := range started {
 		if n != nil {
 			t.nodes[names[i]] = n
@@ -133,6 +148,9 @@ func (p *Plan) pictureDirs() []string {
 // tearDown removes everything the testbed made, as far as it came, and its journal when nothing is left.
 func (t *testbed) tearDown(ctx context.Context) error {
 	var errs []error
+	if t.control != nil {
+		errs = append(errs, t.control.close())
+	}
 	if t.links != nil {
 		errs = append(errs, t.links.Close(ctx))
 	}

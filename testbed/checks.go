@@ -1,13 +1,12 @@
 package testbed
 
 import (
-	"maps"
 	"slices"
 	"time"
 
+	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
-	"github.com/splitbed/splitbed/internal/units"
 )
 
 // checks holds everything the run watched about itself against its limits.
@@ -25,7 +24,10 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}
-	required := []string{"timer_lateness", "parity"}
+	required := []string{"timer_lateness"}
+	if !t.heard.silent(emulator.CloudName) && !slices.ContainsFunc(p.loadedEdges(), t.heard.silent) {
+		required = append(required, "parity")
+	}
 	if slices.ContainsFunc(p.loadedEdges(), func(edge string) bool { _, lossy := p.detour(edge); return !lossy }) {
 		required = append(required, "link_probe")
 	}
@@ -49,10 +51,8 @@ func (t *testbed) linkChecks() []fidelity.Check {
 		if t.sampler == nil {
 			continue
 		}
-		busy := t.plan.busyRates(l)
-		for _, subject := range slices.Sorted(maps.Keys(busy)) {
-			planned := busy[subject]
-			if rate, ok := fidelity.BackloggedRate(planned, t.sampler.points[subject]); ok {
+		for _, subject := range t.plan.judgedParts(l) {
+			if planned, rate, ok := fidelity.BackloggedRate(t.sampler.points[subject]); ok {
 				checks = append(checks, fidelity.LinkRate(subject, planned, rate))
 			}
 		}
@@ -60,20 +60,20 @@ func (t *testbed) linkChecks() []fidelity.Check {
 	return checks
 }
 
-// busyRates are the rates (wall) that a link and its classes have while something waits there. A link whose classes hold their own
-// back may have something waiting and be idle, so there each class is looked at; one whose classes borrow is busy as a whole.
-func (p *Plan) busyRates(l link.Link) map[string]units.Rate {
+// judgedParts are what has a rate of its own while something waits there: a link or its classes. A link whose classes hold their
+// own back may have something waiting and be idle, so there each class is looked at; one whose classes borrow is busy as a whole.
+func (p *Plan) judgedParts(l link.Link) []string {
 	if l.Rest == nil || p.Experiment.Emulation.Sharing == SharingBorrow {
-		return map[string]units.Rate{l.Name: l.Egress.Rate()}
+		return []string{l.Name}
 	}
-	rates := map[string]units.Rate{}
+	var parts []string
 	for _, c := range l.Classes {
-		rates[c.Name] = c.Rate()
+		parts = append(parts, c.Name)
 	}
 	if l.Rest.Ceil == l.Rest.BytesPerSecond {
-		rates[l.RestName()] = l.Rest.Rate()
+		parts = append(parts, l.RestName())
 	}
-	return rates
+	return parts
 }
 
 // cpuProbes compares the CPU every node got in its probe with its quota.

@@ -29,5 +29,10 @@ func (t timeline) seconds(at int64) float64 {
 	if at == 0 {
 		return math.NaN()
 	}
-	return (t.Dilation.Virtual(time.Duration(at-t.Start)) - t.Warmup).Seconds()
+	return t.virtual(at).Seconds()
+}
+
+// virtual is a reading of the clock as a time from the window's start.
+func (t timeline) virtual(at int64) units.Virtual {
+	return t.Dilation.Virtual(time.Duration(at-t.Start)) - t.Warmup
 }

@@ -21,8 +21,10 @@ type records struct {
 	edge    []replay.EdgeFrame
 	samples []results.Sample
 	flows   []results.FlowSample // of background traffic, in order of time
-	// missing are the frames no node has recorded.
+	// missing are the frames no node has recorded, without those of edges that were killed on purpose.
 	missing int
+	// changes is what became of links and nodes.
+	changes []results.Change
 	// lasted is the wall time from the start of the replay to the last sample.
 	lasted time.Duration
 }
@@ -62,11 +64,13 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 		}
 		r.edge = append(r.edge, log.Frames...)
 	}
+	killed := p.killed()
 	for _, s := range p.Streams {
+		_, dead := killed[s.Edge]
 		for n, at := range s.Arrivals {
 			key := frameKey{s.Task, s.Edge, uint64(s.First + n)}
 			edge, recorded := edges[key]
-			if !recorded {
+			if !recorded && !dead {
 				r.missing++
 			}
 			r.frames = append(r.frames, join(s, s.First+n, at, edge, clouds[key], t))
@@ -80,7 +84,7 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 	for _, s := range readings {
 		r.lasted = max(r.lasted, time.Duration(s.At-t.Start))
 		r.samples = append(r.samples, results.Sample{
-			Time: t.seconds(s.At), Subject: s.Subject, Bytes: s.Bytes, Drops: s.Drops, Backlog: s.Backlog, CPU: s.CPU, Throttled: s.Throttled})
+			Time: t.seconds(s.At), Subject: s.Subject, Bytes: s.Bytes, Drops: s.Drops, Backlog: s.Backlog, Rate: s.Rate, CPU: s.CPU, Throttled: s.Throttled})
 	}
 	return r, nil
 }

@@ -55,7 +55,8 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 		checks = fidelity.Judge(append(checks.Checks, fidelity.Check{Name: "replay", Subject: "run",
 			Advice: "the replay did not come to its end: " + interrupted(ctx, replayErr).Error()}))
 	}
-	t.options.Progress.Phase(Verdict, "")
+	eventErr = errors.Join(eventErr, t.phase(Verdict, ""))
+	records.changes = t.changes.list()
 	summary, err := p.conclude(t.dir, t.timeline, records, t.found(), advise(checks, p.Dilation))
 	if replayErr != nil {
 		finishErr = nil // whatever ended the replay is also why nodes could not finish
@@ -100,6 +101,9 @@ func (t *testbed) finish(ctx context.Context) error {
 	errs := make([]error, len(t.plan.Network.Nodes))
 	var group errgroup.Group
 	for i, n := range t.plan.Network.Nodes {
+		if t.heard.silent(n.Name) {
+			continue
+		}
 		group.Go(func() error {
 			errs[i] = t.finishNode(ctx, n.Name)
 			return nil // one node that hangs must not keep the others from finishing
@@ -136,6 +140,7 @@ func (p *Plan) conclude(dir *runDir, t timeline, r records, f found, checks fide
 		Rule: rule, Schedule: p.scheduleSummary(), Tasks: p.taskRecords(), Edges: edges, Trunks: p.trunks(),
 		Background: p.backgroundRecords(), Flows: r.flows,
 		Frames: r.frames, Fidelity: checks, Broken: p.Violations, Probes: f.probes, Warnings: p.warnings(),
+		Changes: r.changes,
 	})
 	if err := writeResults(dir, summary, r); err != nil {
 		return &summary, fmt.Errorf("%w; what was measured is in %s, and `splitbed report %s` tries again", err, dir.file(logsDir), dir.path)

@@ -24,7 +24,8 @@ type Experiment struct {
 	Scheduler Scheduler            `yaml:"scheduler" json:"scheduler"`
 	QoS       QoS                  `yaml:"qos,flow" json:"qos"`
 	Emulation Emulation            `yaml:"emulation" json:"emulation"`
-	Events    unsupported          `yaml:"events,omitempty" json:"-"`
+	// Events happen to links and nodes while the run lasts.
+	Events Events `yaml:"events,omitempty" json:"events,omitempty"`
 	// Seed decides everything drawn at random.
 	Seed uint64 `yaml:"seed" json:"seed"`
 
@@ -303,7 +304,10 @@ func (e *Experiment) Validate() error {
 	if err != nil {
 		return err
 	}
-	return e.Workload.Check(expanded)
+	if err := e.Workload.Check(expanded); err != nil {
+		return err
+	}
+	return e.Events.validate(c.Field("events"), expanded, e.Emulation.Duration)
 }
 
 func (s Scheduler) validate(c spec.Cursor) error {

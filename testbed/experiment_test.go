@@ -239,7 +239,6 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"duration 0":         {minimal + "emulation: {duration: 0s}\n", `e.yaml:4: emulation.duration: 0s is out of range; allowed: above 0s, at most 24h0m0s`},
 		"warmup below 0":     {minimal + "emulation: {warmup: -1s}\n", `e.yaml:4: emulation.warmup: -1s is out of range; allowed: 0s to 24h0m0s`},
 		"capture to come":    {minimal + "emulation:\n  capture: [gw-a.uplink]\n", `e.yaml:5: emulation.capture: what this list asks for is not supported yet; allowed: an empty list, []`},
-		"events to come":     {minimal + "events: [{at: 8s, kill: gw-a}]\n", `e.yaml:4: events: what this list asks for is not supported yet; allowed: an empty list, []`},
 		"events as a word":   {minimal + "events: none\n", `e.yaml:4: events: "none" does not belong here; allowed: a list`},
 	} {
 		t.Run(name, func(t *testing.T) {

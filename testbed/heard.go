@@ -1,8 +1,10 @@
 package testbed
 
 import (
+	"slices"
 	"sync"
 
+	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
@@ -11,6 +13,8 @@ type heard struct {
 	mu     sync.Mutex
 	nodes  map[string]replay.Progress
 	faults []error // that their nodes outlived
+	killed []string
+	wanted []error // faults that follow from a kill
 }
 
 func (h *heard) progress(node string, p replay.Progress) {
@@ -22,10 +26,29 @@ func (h *heard) progress(node string, p replay.Progress) {
 	h.nodes[node] = p
 }
 
-func (h *heard) fault(_ string, err error) {
+// fault notes a fault. What a node says of connections to one that was killed on purpose is no fault of the testbed's.
+func (h *heard) fault(node string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.killed) > 0 && (node == emulator.CloudName || slices.Contains(h.killed, emulator.CloudName)) {
+		h.wanted = append(h.wanted, err)
+		return
+	}
 	h.faults = append(h.faults, err)
+}
+
+// expectSilence says that a node is about to be killed.
+func (h *heard) expectSilence(node string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.killed = append(h.killed, node)
+}
+
+// silent tells whether a node was killed on purpose.
+func (h *heard) silent(node string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.killed, node)
 }
 
 // answered counts the frames whose answers are back on their edges.

@@ -21,6 +21,12 @@ const attempts = 5
 // runValid runs an experiment until the run is valid and returns its summary and frames.
 func runValid(t *testing.T, e *Experiment, o Options) (results.Summary, []results.Frame) {
 	t.Helper()
+	return runValidIn(t, e, o, new(string))
+}
+
+// runValidIn does so and tells the run's directory.
+func runValidIn(t *testing.T, e *Experiment, o Options, out *string) (results.Summary, []results.Frame) {
+	t.Helper()
 	t.Setenv("SPLITBED_STATE", t.TempDir())
 	o.Binary = nodeBinary
 	for attempt := range attempts {
@@ -43,6 +49,7 @@ func runValid(t *testing.T, e *Experiment, o Options) (results.Summary, []result
 		if err != nil {
 			t.Fatal(err)
 		}
+		*out = o.Out
 		return *s, frames
 	}
 	t.Fatalf("%d runs in a row were invalid", attempts)

@@ -12,21 +12,26 @@ import (
 )
 
 // planNetwork decides every object of the emulation.
-func (p *Plan) planNetwork(s *system) error {
-	delay, err := p.chooseDelay()
-	if err != nil {
+func (p *Plan) planNetwork(s *system) (err error) {
+	if p.delays, err = p.chooseDelay(); err != nil {
 		return err
 	}
-	p.Network, err = emulator.NewPlan(p.Run, s.topology, emulator.Options{
+	p.Network, err = emulator.NewPlan(p.Run, s.topology, p.networkOptions())
+	return err
+}
+
+func (p *Plan) networkOptions() emulator.Options {
+	return emulator.Options{
 		Dilation:         p.Dilation,
 		FLOPSPerCore:     p.Host.FLOPSPerCore(),
 		Congestion:       p.Experiment.Emulation.TCP.Congestion,
 		SmallestTransfer: p.smallestTransfers(),
 		Sharing:          p.sharing(),
-		Delay:            delay,
+		Delay:            p.delays,
 		Seed:             p.Experiment.Seed,
-	})
-	return err
+		Slowest:          p.slowest(),
+		Adjustable:       p.adjustable(),
+	}
 }
 
 // The ports of streams lie between the privileged ones and those the kernel gives out in a new namespace (from 32768).

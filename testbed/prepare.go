@@ -48,7 +48,8 @@ type Plan struct {
 	Background []Flow         `json:"background,omitempty"`
 	Network    *emulator.Plan `json:"network"`
 
-	bare bool // see Options
+	bare   bool   // see Options
+	delays string // what delays packets, where any are
 }
 
 // prepare resolves, schedules and plans an experiment. It starts nothing.
@@ -72,6 +73,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 		return nil, inputError(err)
 	}
 	if err := p.checkDelays(); err != nil {
+		return nil, err
+	}
+	if err := p.checkEvents(); err != nil {
 		return nil, err
 	}
 	if err := p.predict(s); err != nil {

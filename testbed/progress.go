@@ -13,6 +13,7 @@ const (
 	Replay   Phase = "replay"
 	Collect  Phase = "collect"
 	Verdict  Phase = "verdict"
+	Kept     Phase = "kept" // the testbed stays up although its run is over
 	TearDown Phase = "tear down"
 )
 

@@ -105,9 +105,13 @@ func runOnce(ctx context.Context, e *Experiment, o Options, last bool) (summary 
 	if summary, err = t.conclude(ctx, t.replay(ctx)); err != nil {
 		return summary, err
 	}
-	if _, again := e.again(summary); o.Keep != nil && (last || !again) {
-		o.Keep(ctx, summary)
+	if _, again := e.again(summary); o.Keep == nil || again && !last {
+		return summary, nil
 	}
+	if err := t.phase(Kept, "until Ctrl-C"); err != nil {
+		return summary, err
+	}
+	o.Keep(ctx, summary)
 	return summary, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/units"
 )
 
 const (
@@ -34,6 +35,7 @@ type reading struct {
 	Bytes     int64   `json:"bytes,omitempty"`
 	Drops     int64   `json:"drops,omitempty"`
 	Backlog   int64   `json:"backlog,omitempty"`
+	Rate      float64 `json:"rate_bps,omitempty"`
 	CPU       float64 `json:"cpu_s,omitempty"`
 	Throttled float64 `json:"throttled_s,omitempty"`
 }
@@ -44,6 +46,9 @@ type sampler struct {
 	links *link.Live
 	nodes map[string]node.Node
 	log   *os.File
+	// silent tells which nodes were killed on purpose: their CPU is not read any more.
+	silent   func(node string) bool
+	dilation units.Dilation
 
 	points map[string][]fidelity.LinkPoint
 	late   []time.Duration // of the sampler's own timer: the harness's
@@ -72,12 +77,14 @@ func (s *sampler) loop(ctx context.Context) error {
 			return fmt.Errorf("sample links: %w", err)
 		}
 		at := (started + clock.Now()) / 2
+		planned := s.links.Rates()
 		for subject, c := range counters {
-			s.points[subject] = append(s.points[subject], fidelity.LinkPoint{At: at, Bytes: int64(c.Bytes), Backlog: int64(c.Backlog), Drops: c.Drops})
+			s.points[subject] = append(s.points[subject], fidelity.LinkPoint{
+				At: at, Bytes: int64(c.Bytes), Backlog: int64(c.Backlog), Drops: c.Drops, Planned: planned[subject]})
 		}
 		if started-recorded >= int64(recordEvery) {
 			recorded = started
-			if err := s.record(at, counters); err != nil {
+			if err := s.record(at, counters, planned); err != nil {
 				return err
 			}
 		}
@@ -88,13 +95,20 @@ func (s *sampler) loop(ctx context.Context) error {
 }
 
 // record appends the readings of one moment to the log.
-func (s *sampler) record(at int64, counters map[string]link.Counter) error {
+func (s *sampler) record(at int64, counters map[string]link.Counter, planned map[string]units.Rate) error {
 	var readings []reading
 	for subject, c := range counters {
-		readings = append(readings, reading{At: at, Subject: subject, Bytes: int64(c.Bytes), Drops: c.Drops, Backlog: int64(c.Backlog)})
+		readings = append(readings, reading{At: at, Subject: subject, Bytes: int64(c.Bytes), Drops: c.Drops, Backlog: int64(c.Backlog),
+			Rate: float64(planned[subject]) * float64(s.dilation)})
 	}
 	for name, n := range s.nodes {
+		if s.silent(name) {
+			continue
+		}
 		usage, err := n.Usage()
+		if err != nil && s.silent(name) {
+			continue // it was killed meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("sample CPU of %s: %w", name, err)
 		}

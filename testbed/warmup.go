@@ -35,7 +35,8 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	return cause(ctx, t.probe(ctx, t.probing))
 }
 
-// watchNodes is a context that ends when one of the nodes or the delay line does, with the reason as its cause.
+// watchNodes is a context that ends when one of the nodes or the delay line does, with the reason as its cause. The end of a node
+// that was killed on purpose does not count.
 func (t *testbed) watchNodes(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if line := t.links.Line(); line != nil {
@@ -51,7 +52,9 @@ func (t *testbed) watchNodes(ctx context.Context) (context.Context, context.Canc
 		go func() {
 			select {
 			case <-n.Exited():
-				cancel(n.Err())
+				if !t.heard.silent(n.Name()) {
+					cancel(n.Err())
+				}
 			case <-ctx.Done():
 			}
 		}()

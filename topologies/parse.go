@@ -47,23 +47,17 @@ func (t *Topology) UnmarshalSpec(c spec.Cursor) error {
 
 // UnmarshalSpec reads a link over its defaults.
 func (l *Link) UnmarshalSpec(c spec.Cursor) error {
-	if err := refuseTrace(c); err != nil {
-		return err
-	}
 	type plain Link
 	p := plain{Queue: DefaultQueue}
 	if err := c.Decode(&p); err != nil {
 		return err
 	}
-	*l = Link(p)
+	*l = Link(p).withMean()
 	return nil
 }
 
 // UnmarshalSpec reads a trunk over its defaults. It stands before the one Link would lend it.
 func (t *Trunk) UnmarshalSpec(c spec.Cursor) error {
-	if err := refuseTrace(c); err != nil {
-		return err
-	}
 	type plainLink Link
 	p := struct {
 		Name      string `yaml:"name"`
@@ -73,13 +67,14 @@ func (t *Trunk) UnmarshalSpec(c spec.Cursor) error {
 	if err := c.Decode(&p); err != nil {
 		return err
 	}
-	*t = Trunk{Name: p.Name, Link: Link(p.plainLink), Trunk: p.Trunk}
+	*t = Trunk{Name: p.Name, Link: Link(p.plainLink).withMean(), Trunk: p.Trunk}
 	return nil
 }
 
-func refuseTrace(c spec.Cursor) error {
-	if !c.Has("trace") {
-		return nil
+// withMean gives a link that follows a trace, and has no other rate to be scheduled by, the trace's mean.
+func (l Link) withMean() Link {
+	if l.Trace != nil && l.Rate == 0 {
+		l.Rate = l.Trace.Mean()
 	}
-	return c.Field("trace").NotYet("a link that follows a trace", "rate, such as 10Mbps")
+	return l
 }

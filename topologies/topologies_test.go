@@ -288,8 +288,8 @@ func TestBadTopologiesAreRefusedWhereTheyAreWrong(t *testing.T) {
 			`lab.yaml:4: edges[1].downlink.rate: a link cannot have the rate 0Gbps; allowed: above 0, at most 1000Gbps`,
 		},
 		"trace": {
-			edge("name: b, compute: 1GFLOPS, uplink: {trace: a.csv}"),
-			`lab.yaml:4: edges[1].uplink.trace: a link that follows a trace is not supported yet; allowed: rate, such as 10Mbps`,
+			edge("name: b, compute: 1GFLOPS, uplink: {trace: /none/a.csv}"),
+			`lab.yaml:4: edges[1].uplink.trace: open /none/a.csv: no such file or directory`,
 		},
 		"no trunks": {
 			edge("name: b, compute: 1GFLOPS, uplink: {rate: 10Mbps}, trunk: west"),
@@ -318,7 +318,7 @@ func TestBadTopologiesAreRefusedWhereTheyAreWrong(t *testing.T) {
 		},
 		"unknown key of a trunk": {
 			edge("name: b, compute: 1GFLOPS, uplink: {rate: 10Mbps}") + "trunks:\n  - {name: x, rat: 1Gbps}\n",
-			`lab.yaml:6: trunks[0].rat: unknown key; did you mean rate?; allowed: name, rate, delay, jitter, loss, reorder, duplicate, queue, trunk`,
+			`lab.yaml:6: trunks[0].rat: unknown key; did you mean rate?; allowed: name, rate, trace, delay, jitter, loss, reorder, duplicate, queue, trunk`,
 		},
 		"threshold 0":    {"name: lab\nthreshold: 0\nedges: []\n", `lab.yaml:2: threshold: 0 is not a fraction of an uplink; allowed: above 0, at most 1`},
 		"threshold 2":    {"name: lab\nthreshold: 2\nedges: []\n", `lab.yaml:2: threshold: 2 is not a fraction of an uplink; allowed: above 0, at most 1`},

@@ -35,7 +35,9 @@ type Edge struct {
 
 // Link is one direction of a network link. Times are virtual.
 type Link struct {
-	Rate      units.Rate        `yaml:"rate" json:"rate"`
+	Rate units.Rate `yaml:"rate" json:"rate"`
+	// Trace is the rate over time. Rate is then what the link is scheduled by and its queue is measured in, by default the mean.
+	Trace     *Trace            `yaml:"trace,omitempty" json:"trace,omitempty"`
 	Delay     units.Virtual     `yaml:"delay,omitempty" json:"delay,omitempty"`
 	Jitter    units.Virtual     `yaml:"jitter,omitempty" json:"jitter,omitempty"`
 	Loss      units.Probability `yaml:"loss,omitempty" json:"loss,omitempty"`

@@ -35,9 +35,13 @@ func signalIn(t *testing.T, state, phase string, signal syscall.Signal, args ...
 	return during(t, cmd, phase, func() { cmd.Process.Signal(signal) }), out
 }
 
-// during runs a run to its end and calls f when a phase begins.
-func during(t *testing.T, cmd *exec.Cmd, phase string, f func()) result {
+// during runs a run to its end and calls f when a phase begins, and what follows, a function after a phase, likewise.
+func during(t *testing.T, cmd *exec.Cmd, phase string, f func(), more ...any) result {
 	t.Helper()
+	at := map[string]func(){phase: f}
+	for i := 0; i+1 < len(more); i += 2 {
+		at[more[i].(string)] = more[i+1].(func())
+	}
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	stderr, err := cmd.StderrPipe()
@@ -50,8 +54,8 @@ func during(t *testing.T, cmd *exec.Cmd, phase string, f func()) result {
 	var said strings.Builder
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
-		if name, _, _ := strings.Cut(lines.Text(), ":"); name == phase {
-			f()
+		if name, _, _ := strings.Cut(lines.Text(), ":"); at[name] != nil {
+			at[name]()
 		}
 	}
 	cmd.Wait()

@@ -13,6 +13,8 @@ type LinkPoint struct {
 	Bytes   int64 // cumulative, sent by the link's class
 	Backlog int64 // bytes that wait
 	Drops   int64 // cumulative packets
+	// Planned is the rate (wall) the link is set to; 0 while it is down.
+	Planned units.Rate
 }
 
 const (
@@ -31,21 +33,30 @@ func MeasuringTime(planned units.Rate) time.Duration {
 
 // BackloggedRate is the rate (wall) of a link in the spans between two readings in which its queue
 // cannot have run empty: the backlog at the start of the span was more than the planned rate drains in it.
+// Planned is the mean of the planned rate over these spans; those in which it changed are left out, as are those
+// in which the queue was replaced and counts anew.
 // ok is false where these spans add up to less than [MeasuringTime].
-func BackloggedRate(planned units.Rate, points []LinkPoint) (rate units.Rate, ok bool) {
+func BackloggedRate(points []LinkPoint) (planned, measured units.Rate, ok bool) {
 	var bytes int64
 	var span time.Duration
+	var due float64 // bits
 	for i := 1; i < len(points); i++ {
 		a, b := points[i-1], points[i]
 		dt := time.Duration(b.At - a.At)
-		if dt <= 0 || float64(a.Backlog)*8 < float64(planned)*dt.Seconds() {
+		bits := float64(a.Planned) * dt.Seconds()
+		if dt <= 0 || a.Planned <= 0 || a.Planned != b.Planned || b.Bytes < a.Bytes || float64(a.Backlog)*8 < bits {
 			continue
 		}
 		bytes += b.Bytes - a.Bytes
 		span += dt
+		due += bits
 	}
+	if span == 0 {
+		return 0, 0, false
+	}
+	planned = units.Rate(due / span.Seconds())
 	if span < MeasuringTime(planned) {
-		return 0, false
+		return 0, 0, false
 	}
-	return units.Rate(float64(bytes) * 8 / span.Seconds()), true
+	return planned, units.Rate(float64(bytes) * 8 / span.Seconds()), true
 }

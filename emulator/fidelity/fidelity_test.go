@@ -76,22 +76,43 @@ func TestBackloggedRateCountsOnlySpansThatCannotRunEmpty(t *testing.T) {
 	bytes := int64(0)
 	// 50 spans of 10 ms at half speed with a backlog that lasts, and 50 idle ones between them.
 	for i := range 100 {
-		p := LinkPoint{At: int64(i) * 10e6, Bytes: bytes}
+		p := LinkPoint{At: int64(i) * 10e6, Bytes: bytes, Planned: rate}
 		if i%2 == 0 {
 			p.Backlog = 20_000
 			bytes += 5_000
 		}
 		points = append(points, p)
 	}
-	got, ok := BackloggedRate(rate, points)
-	if !ok || math.Abs(float64(got)-rate/2) > 1 {
-		t.Errorf("got %g ok %v, want %g", float64(got), ok, rate/2.0)
+	planned, got, ok := BackloggedRate(points)
+	if !ok || math.Abs(float64(got)-rate/2) > 1 || planned != rate {
+		t.Errorf("got %g of %g ok %v, want %g of %g", float64(got), float64(planned), ok, rate/2.0, rate)
 	}
 	for i := range points {
 		points[i].Backlog /= 4 // 5 kB: could drain within the span
 	}
-	if got, ok := BackloggedRate(rate, points); ok {
+	if _, got, ok := BackloggedRate(points); ok {
 		t.Errorf("backlog that may have drained gave a rate of %g", float64(got))
+	}
+}
+
+func TestBackloggedRateFollowsAPlanThatChanges(t *testing.T) {
+	// A link of 8 and, from the middle on, of 2 Mb/s, always backlogged; down for a while, and its queue new after that.
+	var points []LinkPoint
+	at, bytes := int64(0), int64(0)
+	span := func(n int, planned units.Rate) {
+		for range n {
+			points = append(points, LinkPoint{At: at, Bytes: bytes, Backlog: 1 << 20, Planned: planned})
+			at += 10e6
+			bytes += int64(planned / 8 / 100)
+		}
+	}
+	span(50, 8e6)
+	span(20, 0)
+	bytes = 0
+	span(50, 2e6)
+	planned, measured, ok := BackloggedRate(points)
+	if !ok || math.Abs(float64(planned)-5e6) > 1 || math.Abs(float64(measured/planned)-1) > 1e-9 {
+		t.Errorf("planned %g, measured %g, %v; want 5e6 for both", float64(planned), float64(measured), ok)
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
 	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -22,13 +24,15 @@ import (
 
 // Live is a network that exists. Its methods may be called concurrently, but not during or after Close.
 type Live struct {
+	// mu guards held and net.Links, which change while the network stands; rates follow them.
+	mu     sync.Mutex
+	rates  atomic.Pointer[map[string]units.Rate]
 	net    Network
 	spaces map[string]*space
 	made   []string // namespaces, in the order they were made
 
 	command delayline.Command
 	line    *delayline.Line // nil unless packets are delayed in user space
-	mu      sync.Mutex      // guards held and the delays in net.Links
 	held    bool            // no packet is delayed yet
 
 	// shaping is what Counters reads.
@@ -44,11 +48,12 @@ func Build(ctx context.Context, network Network, nodeNS map[string]string, journ
 	if err := supported(network); err != nil {
 		return nil, err
 	}
-	network.Links = slices.Clone(network.Links) // whose delays may change
+	network.Links = slices.Clone(network.Links) // these change, the caller's do not
 	l := &Live{net: network, spaces: map[string]*space{}}
 	for _, o := range options {
 		o(l)
 	}
+	l.noteRates()
 	if err := l.build(ctx, nodeNS, journal); err != nil {
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()

@@ -1,5 +1,7 @@
 package link
 
+import "github.com/splitbed/splitbed/internal/units"
+
 // Counter is what a link has carried since it was built, and what waits. Bytes include the headers down to Ethernet.
 type Counter struct {
 	Bytes   int64 // sent
@@ -25,6 +27,24 @@ func (l *Live) Counters() (map[string]Counter, error) {
 		}
 	}
 	return counters, nil
+}
+
+// Rates are the rates (wall) that links and their parts are set to, by the names of Counters; 0 while a link is down. The map
+// is not to be changed.
+func (l *Live) Rates() map[string]units.Rate { return *l.rates.Load() }
+
+// noteRates makes Rates what the links are.
+func (l *Live) noteRates() {
+	rates := map[string]units.Rate{}
+	for _, k := range l.net.Links {
+		for _, p := range k.parts() {
+			rates[p.name] = p.Rate()
+			if k.Down {
+				rates[p.name] = 0
+			}
+		}
+	}
+	l.rates.Store(&rates)
 }
 
 // shaping is a namespace in which links are shaped, with the names of what is counted there.

@@ -123,6 +123,10 @@ func (l *Live) Engage(ctx context.Context) error {
 func (l *Live) SetDelay(link string, d shape.Delay) (at int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.setDelay(link, d)
+}
+
+func (l *Live) setDelay(link string, d shape.Delay) (at int64, err error) {
 	for i := range l.net.Links {
 		k := &l.net.Links[i]
 		if k.Name != link {

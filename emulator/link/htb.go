@@ -93,16 +93,10 @@ func (s *space) class(device string, p part) *netlink.HtbClass {
 	}
 }
 
-// setPart gives a class that exists other figures. What waits in its queue stays there.
-func (s *space) setPart(device string, p part) error {
+// setClass gives a class that exists other figures.
+func (s *space) setClass(device string, p part) error {
 	if err := s.handle.ClassChange(s.class(device, p)); err != nil {
 		return fmt.Errorf("htb class of %s: %w", p.name, err)
-	}
-	if p.queue == 0 {
-		return nil
-	}
-	if err := s.setBFIFO(device, p.handle, p.queue, p.Limit); err != nil {
-		return fmt.Errorf("bfifo of %s: %w", p.name, err)
 	}
 	return nil
 }
@@ -123,12 +117,19 @@ func (l *Live) Restrict() error {
 }
 
 func (l *Live) eachDivided(rest func(Link) part) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var errs []error
 	for _, k := range l.net.Links {
 		if k.Rest == nil {
 			continue
 		}
-		if err := l.spaces[k.At.Namespace].setPart(k.At.Device, rest(k)); err != nil {
+		s, p := l.spaces[k.At.Namespace], rest(k)
+		err := s.setClass(k.At.Device, p)
+		if err == nil {
+			err = s.setBFIFO(k.At.Device, p.handle, p.queue, p.Limit)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", k.Name, err))
 		}
 	}

@@ -89,6 +89,8 @@ type Link struct {
 	// goes into Rest, which is there when they are. Without classes the link is one FIFO.
 	Classes []Class      `json:"classes,omitempty"`
 	Rest    *shape.Class `json:"rest,omitempty"`
+	// Down is set while the link loses all that comes to it.
+	Down bool `json:"down,omitempty"`
 	// Delay is what happens to packets before they reach At, nil where they are neither delayed nor lost. netem does it on
 	// the sender's device, DelayAt. Where there is an Exit, the delay line does it: DelayAt and Exit are the devices on either
 	// side of it.

@@ -14,12 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const missing = "missing"
+const (
+	missing = "missing"
+	down    = "down"
+)
 
 // Verify reads the network back from the kernel and compares it with the plan: settings, devices, addresses, routes,
 // neighbours, and of every link the rate, burst, queue and delay. What differs is a [*MismatchError]; any other error says
 // that reading failed.
 func (l *Live) Verify(ctx context.Context) error {
+	return l.verify(ctx, l.compare)
+}
+
+// VerifyLinks is Verify for the links alone: what [Live.Change] changes.
+func (l *Live) VerifyLinks(ctx context.Context) error {
+	return l.verify(ctx, l.compareLinks)
+}
+
+func (l *Live) verify(ctx context.Context, compare func(*space, func(Difference)) error) error {
 	var mu sync.Mutex
 	var found []Difference
 	report := func(d Difference) {
@@ -27,7 +39,7 @@ func (l *Live) Verify(ctx context.Context) error {
 		defer mu.Unlock()
 		found = append(found, d)
 	}
-	err := l.each(ctx, func(s *space) error { return l.compare(s, report) })
+	err := l.each(ctx, func(s *space) error { return compare(s, report) })
 	if err != nil {
 		return fmt.Errorf("read the network back: %w", err)
 	}
@@ -105,7 +117,7 @@ func state(d *netlink.LinkAttrs) string {
 	if d.RawFlags&all == all {
 		return "up"
 	}
-	return "down"
+	return down
 }
 
 func (s *space) compareRoutes(report func(Difference)) error {
@@ -164,7 +176,7 @@ func describeRoute(r *netlink.Route) string {
 // queues are the qdiscs of one device.
 type queues struct {
 	root   string            // kind of the qdisc at the root
-	limits map[uint32]string // bytes, of the bfifos, by their handles
+	limits map[uint32]string // bytes, of the bfifos, or "down", by their handles
 	delay  string
 }
 
@@ -214,6 +226,8 @@ func (s *space) readQueues() (map[int]queues, error) {
 				return err
 			}
 			d.limits[q.handle] = fmt.Sprint(int64(limit))
+		case q.kind == "blackhole":
+			d.limits[q.handle&^holeHandle] = down
 		case q.kind == "netem" && q.parent == netlink.HANDLE_ROOT:
 			n, err := parseNetem(q.options)
 			if err != nil {
@@ -252,7 +266,11 @@ func (s *space) compareShaper(k Link, got queues, report func(Difference)) error
 			if !ok {
 				limit = missing
 			}
-			differ(report, p.name, "bfifo limit (bytes)", fmt.Sprint(int64(p.Limit)), limit)
+			planned := fmt.Sprint(int64(p.Limit))
+			if k.Down {
+				planned = down
+			}
+			differ(report, p.name, "bfifo limit (bytes)", planned, limit)
 		}
 		planned, is := s.class(k.At.Device, p), kernel[p.handle]
 		if is == nil {

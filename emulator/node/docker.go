@@ -360,6 +360,19 @@ func (n *dockerNode) Confine(tids []int) error { return confine(n.spec.Name, n.p
 func (n *dockerNode) SetCPU(c CPU) error       { return setCPU(n.spec.Name, n.group, c) }
 func (n *dockerNode) Usage() (Usage, error)    { return usage(n.spec.Name, n.group) }
 
+func (n *dockerNode) Kill() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	err := n.docker.ContainerKill(ctx, n.id, "SIGKILL")
+	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) { // gone, or not running any more
+		return fmt.Errorf("kill node %s: %w", n.spec.Name, err)
+	}
+	return nil
+}
+
+// killTime bounds the wait for the daemon to kill a container.
+const killTime = 10 * time.Second
+
 func (n *dockerNode) Stop(ctx context.Context) error {
 	n.mu.Lock()
 	n.stopped, n.err = true, nil

@@ -168,6 +168,18 @@ func (n *nativeNode) Confine(tids []int) error { return confine(n.spec.Name, n.P
 func (n *nativeNode) SetCPU(c CPU) error       { return setCPU(n.spec.Name, n.group, c) }
 func (n *nativeNode) Usage() (Usage, error)    { return usage(n.spec.Name, n.group) }
 
+func (n *nativeNode) Kill() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.reaped {
+		return nil
+	}
+	if err := unix.Kill(-n.PID(), unix.SIGKILL); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("kill node %s: %w", n.spec.Name, err)
+	}
+	return nil
+}
+
 func (n *nativeNode) Stop(ctx context.Context) error {
 	if err := n.kill(ctx); err != nil {
 		return fmt.Errorf("stop node %s: %w", n.spec.Name, err)

@@ -37,6 +37,8 @@ type Node interface {
 	Exited() <-chan struct{}
 	// Err is an *ExitError once the process has ended by itself, with status 0 too, and nil before that and after Stop.
 	Err() error
+	// Kill ends the process at once and leaves everything else as it is, as a power cut would. Exited is closed when it has ended.
+	Kill() error
 	// Stop kills the process and removes everything that was made for the node. A node that should end in good order is
 	// told so over its control connection beforehand. Stop may be called again, and continues where it failed.
 	Stop(ctx context.Context) error

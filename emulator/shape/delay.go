@@ -23,6 +23,9 @@ type Delay struct {
 	Limit uint32 `json:"limit_packets"`
 }
 
+// MinDelayLimit is the smallest packet limit of a Delay.
+const MinDelayLimit = 1000
+
 // orderRate, in bytes/s, is so fast that it delays no packet by more than 12 ns. Its only use is that
 // netem, given a rate, never sends a packet before the one that came earlier (netem_enqueue).
 const orderRate = 125_000_000_000
@@ -88,7 +91,7 @@ func NewPassage(d units.Dilation, path ...topologies.Link) (Delay, error) {
 		Loss:      loss,
 		Reorder:   reorder,
 		Duplicate: duplicate,
-		Limit:     uint32(min(max(math.Ceil(packets), 1000), math.MaxInt32)),
+		Limit:     uint32(min(max(math.Ceil(packets), MinDelayLimit), math.MaxInt32)),
 	}, nil
 }
 

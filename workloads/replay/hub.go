@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/splitbed/splitbed/internal/shortpath"
 )
 
 // SocketName is the control socket's name in the directory given to Listen.
@@ -33,7 +35,7 @@ type Hub struct {
 // Listen opens the control socket in dir, which every node must see at the same path.
 func Listen(dir string) (*Hub, error) {
 	h := &Hub{path: filepath.Join(dir, SocketName), nodes: map[string]chan *Conn{}}
-	if err := throughDirectory(h.path, func(short string) error {
+	if err := shortpath.Through(h.path, func(short string) error {
 		l, err := net.Listen("unix", short)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/splitbed/splitbed/internal/shortpath"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/wire"
 )
@@ -30,7 +31,7 @@ var ErrControlClosed = errors.New("the harness closed the control connection")
 // It is meant to have its process to itself: during a run it switches the garbage collector off and raises GOMAXPROCS.
 func Node(ctx context.Context, controlPath, name string) (err error) {
 	var control net.Conn
-	if err := throughDirectory(controlPath, func(short string) (err error) {
+	if err := shortpath.Through(controlPath, func(short string) (err error) {
 		control, err = net.Dial("unix", short)
 		return err
 	}); err != nil {

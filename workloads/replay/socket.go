@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -171,17 +169,6 @@ func untilDone(ctx context.Context, c net.Conn) (release func() bool) {
 		// A deadline in the past, not Close: the connection's owner closes it.
 		_ = c.SetDeadline(time.Unix(1, 0))
 	})
-}
-
-// The control socket's path may be longer than the 108 bytes of a unix address, so it is reached
-// through its directory's descriptor.
-func throughDirectory(path string, use func(short string) error) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return use(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
 }
 
 // openConnection connects an edge to its cloud, from a port or, with 0, from any, and says what for.
