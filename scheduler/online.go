@@ -20,9 +20,9 @@ type Rule interface {
 
 // Admission decides about the arrivals of one sequence, in their order.
 type Admission interface {
-	// Arrive decides about task j, which does not run: it deploys it in s, or leaves it, and may remove others or change
-	// their cut. It must not break a constraint, nor bring back a task that has left or not come; [Admit] reports it. Tasks
-	// may have left since the last call, and j may have been here before.
+	// Arrive decides about task j, which does not run: it deploys it in s, or leaves it, and may remove others. It must
+	// not break a constraint, nor bring back a task that has left or not come; [Admit] reports it. Tasks may have left since
+	// the last call, and j may have been here before.
 	Arrive(s *State, j int)
 }
 
@@ -53,13 +53,12 @@ func Admit(ctx context.Context, inst Instance, rule Rule, events []Event, observ
 			return nil, fmt.Errorf("%w: event %d is about task number %d of %d", ErrInstance, n, e.Task, len(inst.Tasks))
 		}
 		_, running := s.Cut(e.Task)
+		s.changes, s.recorded = s.changes[:0], true
 		switch {
 		case e.Leaves && running:
 			s.Remove(e.Task)
 		case !e.Leaves && !running:
-			s.changes, s.recorded = s.changes[:0], true
 			admission.Arrive(s, e.Task)
-			s.recorded = false
 			if err := s.judge(e.Task); err != nil {
 				return nil, fmt.Errorf("%w: %s, event %d, arrival of %s: %w", ErrRule, rule.Name(), n, inst.Tasks[e.Task].Name, err)
 			}

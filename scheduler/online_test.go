@@ -283,12 +283,13 @@ func sequences(ratio float64, r *rand.Rand) map[string][]float64 {
 // ln(Bmax/Bmin)+1, whichever resource it is.
 func TestOnlineCZLKeepsItsGuaranteeOnOneResource(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	for _, ratio := range []float64{2, 10, 100} {
+	for _, ratio := range []float64{5, 100} {
 		for name, sizes := range sequences(ratio, r) {
 			least, most := slices.Min(sizes), slices.Max(sizes)
 			for resource, make := range knapsacks {
 				inst := make(sizes)
-				got := deployed(plan(t, "online-czl", inst))
+				counts := curve(t, "online-czl", inst)
+				got := counts[len(counts)-1]
 				best := deployed(plan(t, "layer", inst)) // the smallest first, which is the optimum of one knapsack but for rounding
 				guarantee := float64(best) / (math.Log(most/least) + 1)
 				// A task may be a two-thousandth of the resource, and is then not infinitely small.
@@ -343,7 +344,7 @@ func TestMoreCapacityNeverLowersTheBound(t *testing.T) {
 		}
 		return d
 	}
-	for n := range 300 {
+	for n := range 120 {
 		inst := random(r, 1+r.IntN(8), 1+r.IntN(80))
 		before := raw(inst)
 		factor := rates(1 + r.Float64()*[]float64{0.001, 0.03, 1}[n%3])

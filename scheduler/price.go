@@ -19,12 +19,18 @@ type price struct{}
 func (price) Name() string { return "price" }
 
 func (p price) Plan(ctx context.Context, inst Instance) (Schedule, error) {
+	sched, _, err := p.plan(ctx, inst)
+	return sched, err
+}
+
+// plan also returns the bound that the prices give.
+func (p price) plan(ctx context.Context, inst Instance) (sched Schedule, bound int, err error) {
 	if err := inst.Validate(); err != nil {
-		return Schedule{}, err
+		return Schedule{}, 0, err
 	}
 	d := newDual(inst, 1)
 	if err := d.solve(ctx); err != nil {
-		return Schedule{}, err
+		return Schedule{}, 0, err
 	}
 	s := NewState(inst)
 	for _, balance := range balances {
@@ -33,14 +39,14 @@ func (p price) Plan(ctx context.Context, inst Instance) (Schedule, error) {
 			s = other
 		}
 		if err := ctx.Err(); err != nil {
-			return Schedule{}, err
+			return Schedule{}, 0, err
 		}
 	}
 	search := newSearch(s)
 	if err := search.run(ctx, d.whole()); err != nil {
-		return Schedule{}, err
+		return Schedule{}, 0, err
 	}
-	return s.Schedule(p.Name()), nil
+	return s.Schedule(p.Name()), d.whole(), nil
 }
 
 // balances are what deploy is tried with. More than 1 was never better.
@@ -157,7 +163,7 @@ func (p *tariff) cheapest(s *State, j int, cuts []int32) (k int, ok bool) {
 
 const (
 	// searchWork bounds the local search by the places it looks at, searchTimes by how often it looks at each.
-	searchWork, searchTimes = 30_000_000, 6000
+	searchWork, searchTimes = 12_000_000, 6000
 	// ejected and rechosen are how many tasks a round takes out at most, and how many others it lets choose again.
 	ejected, rechosen = 4, 40
 	// tried is how many of the tasks that are left out a round tries to bring in.

@@ -93,15 +93,20 @@ func Admissions(ctx context.Context, inst Instance, rule Rule, until units.Virtu
 			line.Decisions = append(line.Decisions, Decision{times[n], inst.Tasks[j].Name, what, cut, reason, j})
 		}
 		var gone []int
-		for j, cut := range cuts {
-			k, runs := s.Cut(j)
+		for _, m := range s.changes { // what this event changed, and not all who run: there may be many
+			cut, ran := cuts[m.task]
+			if !ran {
+				continue
+			}
+			k, runs := s.Cut(m.task)
 			if !runs {
-				gone = append(gone, j)
+				gone = append(gone, m.task)
 			} else if k != cut && changed == nil {
-				changed = fmt.Errorf("%w: %s changes the cut of task %s while it runs, from %d to %d", ErrRule, rule.Name(), inst.Tasks[j].Name, cut, k)
+				changed = fmt.Errorf("%w: %s changes the cut of task %s while it runs, from %d to %d", ErrRule, rule.Name(), inst.Tasks[m.task].Name, cut, k)
 			}
 		}
 		slices.Sort(gone)
+		gone = slices.Compact(gone)
 		for _, j := range gone {
 			if j == e.Task {
 				tell(j, Left, cuts[j], "")
