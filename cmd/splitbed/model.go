@@ -33,6 +33,7 @@ func modelCommand() *cli.Command {
 			Description: "MODEL is a built-in network or an ONNX file. At every cut head and tail together are compared with the whole network.",
 			Flags: []cli.Flag{
 				shapeFlag(),
+				&cli.IntFlag{Name: "scenes", Usage: "also run `N` synthetic scenes over every cut and wire type, and count answers that agree with the uncut float32 network"},
 				&cli.StringFlag{Name: "plot", Usage: "draw ratio and overhead over the layers to `FILE.svg`"},
 				jsonFlag(),
 			},
@@ -95,6 +96,26 @@ func listModels(c *cli.Context) error {
 	return w.Flush()
 }
 
+// printAgreement prints what wire types cost in accuracy at every cut.
+func printAgreement(c *cli.Context, profile engine.ModelProfile, scenes int) error {
+	fmt.Fprintf(c.App.Writer, "\nshare of %d scenes with the class of the uncut float32 network\n", scenes)
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "k\tlayer\t")
+	for _, form := range engine.Forms() {
+		fmt.Fprintf(w, "%s\t", form.Name)
+	}
+	fmt.Fprintln(w)
+	for _, l := range profile.Layers {
+		fmt.Fprintf(w, "%d\t%s\t", l.K, l.Name)
+		for _, form := range engine.Forms() {
+			fmt.Fprintf(w, "%.2f\t", l.Agreement[form.Name])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
 // dimensions is a shape as a person reads it: 96×27×27.
 func dimensions[T int | int64](shape []T) string {
 	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), "×"), "[]")
@@ -152,9 +173,22 @@ func profileModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	scenes := c.Int("scenes")
+	if scenes < 0 {
+		return &testbed.InputError{Err: fmt.Errorf("--scenes: %d is no number of scenes", scenes)}
+	}
 	profile, err := engine.Profile(c.Context, store, p.Model, p.Height, p.Width)
 	if err != nil {
 		return err
+	}
+	if scenes > 0 {
+		agreement, err := engine.Agree(c.Context, store, p, scenes)
+		if err != nil {
+			return err
+		}
+		for i := range profile.Layers {
+			profile.Layers[i].Agreement = agreement[i]
+		}
 	}
 	if path := c.String("plot"); path != "" {
 		if err := plotProfile(path, profile); err != nil {
@@ -178,6 +212,11 @@ func profileModel(c *cli.Context) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if scenes > 0 {
+		if err := printAgreement(c, profile, scenes); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(c.App.Writer, "head + tail differ from the whole network by at most %.1e (relative)\n", profile.Parity)
 	if large > 0 {

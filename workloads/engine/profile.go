@@ -44,6 +44,8 @@ type LayerProfile struct {
 	Parity float64          `json:"parity"`
 	// GFLOPS is what the head reaches.
 	GFLOPS float64 `json:"gflops"`
+	// Agreement is what wire types cost in accuracy at this cut, where it was asked for.
+	Agreement Agreement `json:"agreement,omitempty"`
 }
 
 // profileBudget is the time spent on each half, beyond the least number of runs.
