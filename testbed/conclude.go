@@ -39,7 +39,7 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	finishErr := t.finish(keep)
 	var parity []fidelity.Check
 	var uncut references
-	if replayErr == nil && finishErr == nil && len(t.monitor.stopped) == 0 {
+	if replayErr == nil && finishErr == nil && len(t.monitor.stopped) == 0 && t.delays.err == nil {
 		var err error
 		if parity, uncut, err = t.checkParity(ctx); err != nil {
 			replayErr = err
