@@ -89,7 +89,7 @@ func BenchmarkDelayLine(b *testing.B) {
 // BenchmarkDelayLineRoundTrip is the error of round trips over an idle host: how much longer they are than the plan says. It
 // fails where the median is 0.3 ms or more off, or the 95th percentile 1 ms.
 func BenchmarkDelayLineRoundTrip(b *testing.B) {
-	for _, delay := range []units.Virtual{2 * ms, 10 * ms, 50 * ms} {
+	for _, delay := range []units.Virtual{2 * ms, 10 * ms, 40 * ms} {
 		b.Run(fmt.Sprintf("%v each way", time.Duration(delay)), func(b *testing.B) {
 			l := newLab(b, delayed(100e6, delay), userspace())
 			for b.Loop() {
