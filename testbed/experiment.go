@@ -72,7 +72,8 @@ type Emulation struct {
 	TCP      TCP           `yaml:"tcp,flow" json:"tcp"`
 	Warmup   units.Virtual `yaml:"warmup" json:"warmup"`
 	Duration units.Virtual `yaml:"duration" json:"duration"`
-	Capture  unsupported   `yaml:"capture,omitempty" json:"-"`
+	// Capture lists links whose packets are written to a pcap file.
+	Capture []Capture `yaml:"capture,omitempty" json:"capture,omitempty"`
 }
 
 // TCP is the transport of all frames and background flows.
@@ -157,21 +158,6 @@ const (
 	algorithmFile  = "file:"
 	algorithmExec  = "exec:"
 )
-
-// unsupported is a list of the format that must be empty as yet.
-type unsupported struct{}
-
-// UnmarshalSpec accepts an empty list.
-func (*unsupported) UnmarshalSpec(c spec.Cursor) error {
-	var none []struct{}
-	if c.Len() > 0 {
-		return c.NotYet("what this list asks for", "an empty list, []")
-	}
-	return c.Decode(&none)
-}
-
-// IsZero keeps the list out of what is written.
-func (unsupported) IsZero() bool { return true }
 
 // ParseExperiment reads an experiment and the topology, workload and schedule it names; relative paths start from the
 // directory of file, which is also the name errors carry. Every error is a *spec.Error.
@@ -398,6 +384,11 @@ func (e Emulation) validate(c spec.Cursor) error {
 		{c.Field("tcp").Field("congestion"), known().congestion, e.TCP.Congestion},
 	} {
 		if err := word.choice.Check(word.at, word.value); err != nil {
+			return err
+		}
+	}
+	for i, k := range e.Capture {
+		if err := k.validate(c.Field("capture").Index(i)); err != nil {
 			return err
 		}
 	}

@@ -238,7 +238,7 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"congestion":         {minimal + "emulation: {tcp: {congestion: bbr}}\n", `e.yaml:4: emulation.tcp.congestion: "bbr" is unknown; allowed: auto, cubic, reno`},
 		"duration 0":         {minimal + "emulation: {duration: 0s}\n", `e.yaml:4: emulation.duration: 0s is out of range; allowed: above 0s, at most 24h0m0s`},
 		"warmup below 0":     {minimal + "emulation: {warmup: -1s}\n", `e.yaml:4: emulation.warmup: -1s is out of range; allowed: 0s to 24h0m0s`},
-		"capture to come":    {minimal + "emulation:\n  capture: [gw-a.uplink]\n", `e.yaml:5: emulation.capture: what this list asks for is not supported yet; allowed: an empty list, []`},
+		"capture snaplen":    {minimal + "emulation:\n  capture: [{link: gw-a.uplink, snaplen: 10B}]\n", `e.yaml:5: emulation.capture[0].snaplen: 10B of each packet cannot be kept; allowed: 64B to 65.535kB`},
 		"events as a word":   {minimal + "events: none\n", `e.yaml:4: events: "none" does not belong here; allowed: a list`},
 	} {
 		t.Run(name, func(t *testing.T) {

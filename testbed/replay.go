@@ -43,7 +43,7 @@ func (t *testbed) replay(ctx context.Context) error {
 		if err := t.begin(ctx); err != nil {
 			return err
 		}
-		return t.unfold(ctx)
+		return t.observe(ctx)
 	})
 	t.readDelays()
 	return errors.Join(cause(ctx, err), stopSampling())
@@ -67,6 +67,15 @@ func (t *testbed) unfold(ctx context.Context) error {
 		err = followErr
 	}
 	return err
+}
+
+// observe captures what is to be captured, until the replay is over.
+func (t *testbed) observe(ctx context.Context) error {
+	stop, err := t.startCaptures(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.unfold(ctx), stop())
 }
 
 // startSampler samples links and CPUs until the returned function is called.

@@ -24,6 +24,7 @@ func runCommand() *cli.Command {
 		Flags: append(experimentFlags(),
 			&cli.StringFlag{Name: "runtime", Usage: "native or docker"},
 			&cli.StringFlag{Name: "dilation", Usage: "wall seconds a virtual second takes: auto, or a number of at least 1"},
+			&cli.StringSliceFlag{Name: "capture", Usage: "write the packets of `LINK` (gw-a.uplink) to a pcap file; may be repeated"},
 			&cli.StringFlag{Name: "sharing", Usage: "how tasks share links: shared, reserved or borrow"},
 			&cli.BoolFlag{Name: "overcommit", Usage: "try budgets that do not fit this host"},
 			&cli.BoolFlag{Name: "retry", Usage: "with dilation auto: repeat an invalid run, at most three times, at the dilation its checks name"},
@@ -149,6 +150,12 @@ func override(c *cli.Context, e *testbed.Experiment) error {
 			return fmt.Errorf("--duration: %w", err)
 		}
 		e.Emulation.Duration = d
+	}
+	if c.IsSet("capture") {
+		e.Emulation.Capture = nil
+		for _, link := range c.StringSlice("capture") {
+			e.Emulation.Capture = append(e.Emulation.Capture, testbed.NewCapture(link))
+		}
 	}
 	if c.IsSet("sharing") {
 		e.Emulation.Sharing = c.String("sharing")

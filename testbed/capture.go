@@ -1,0 +1,134 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/splitbed/splitbed/emulator/capture"
+	"github.com/splitbed/splitbed/emulator/netns"
+	"github.com/splitbed/splitbed/internal/spec"
+	"github.com/splitbed/splitbed/internal/units"
+)
+
+// Capture is a link whose packets are to be captured.
+type Capture struct {
+	Link string `yaml:"link" json:"link"` // "gw-a.uplink"
+	// Snaplen is how much of each packet is kept, Limit how large the file may get.
+	Snaplen units.Bytes `yaml:"snaplen" json:"snaplen"`
+	Limit   units.Bytes `yaml:"limit" json:"limit"`
+}
+
+// NewCapture is the capture of a link with what a file leaves out: the headers of every packet, and 100 MB of them.
+func NewCapture(link string) Capture { return Capture{Link: link, Snaplen: 96, Limit: 100e6} }
+
+// UnmarshalSpec reads the name of a link, or a mapping.
+func (k *Capture) UnmarshalSpec(c spec.Cursor) error {
+	if link, ok := c.Scalar(); ok {
+		*k = NewCapture(link)
+		return nil
+	}
+	type plain Capture
+	p := plain(NewCapture(""))
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	*k = Capture(p)
+	return nil
+}
+
+func (k Capture) validate(c spec.Cursor) error {
+	const shortest, longest, least = units.Bytes(64), units.Bytes(65535), units.Bytes(1000)
+	switch {
+	case k.Snaplen < shortest || k.Snaplen > longest:
+		return c.Field("snaplen").Errorf(fmt.Sprintf("%v to %v", shortest, longest), "%v of each packet cannot be kept", k.Snaplen)
+	case k.Limit < least:
+		return c.Field("limit").Errorf(fmt.Sprintf("at least %v", least), "%v hold no packets", k.Limit)
+	}
+	return nil
+}
+
+// checkCaptures refuses captures of links the plan does not have.
+func (p *Plan) checkCaptures() error {
+	var names []string
+	for _, l := range p.Network.Network.Links {
+		names = append(names, l.Name)
+	}
+	seen := spec.Unique{}
+	for i, k := range p.Experiment.Emulation.Capture {
+		at := p.Experiment.source.Field("emulation").Field("capture").Index(i)
+		if !slices.Contains(names, k.Link) {
+			problem := fmt.Sprintf("there is no link %q", spec.Clip(k.Link))
+			if near := spec.Nearest(k.Link, names); near != "" {
+				problem += "; did you mean " + near + "?"
+			}
+			return inputError(at.Errorf("EDGE.uplink, EDGE.downlink, TRUNK.uplink or TRUNK.downlink", "%s", problem))
+		}
+		if err := seen.Add(at, k.Link, "a link captured already"); err != nil {
+			return inputError(err)
+		}
+	}
+	return nil
+}
+
+// captureDir holds a run's captures.
+const captureDir = "capture"
+
+// startCaptures captures links, as the experiment asks, until the returned function is called. Packets are those of the
+// window and after it, and their times virtual, from its start.
+func (t *testbed) startCaptures(ctx context.Context) (stop func() error, err error) {
+	asked := t.plan.Experiment.Emulation.Capture
+	if len(asked) == 0 {
+		return func() error { return nil }, nil
+	}
+	dir := t.dir.file(captureDir)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var group errgroup.Group
+	stop = func() error {
+		cancel()
+		return group.Wait()
+	}
+	for _, k := range asked {
+		l, ok := t.plan.Network.Link(k.Link)
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("the plan has no link %s", k.Link), stop())
+		}
+		c, err := capture.Open(capture.Spec{
+			Namespace: netns.Path(l.At.Namespace), Device: l.At.Device, Path: filepath.Join(dir, k.Link+".pcap"),
+			Snaplen: int(k.Snaplen), Limit: int64(k.Limit), Time: t.windowTime,
+		})
+		if err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		group.Go(func() error {
+			got, err := c.Run(ctx)
+			detail := []string{fmt.Sprintf("%d packets", got.Packets)}
+			if got.Dropped > 0 {
+				detail = append(detail, fmt.Sprintf("%d more were dropped by the kernel before they could be read", got.Dropped))
+			}
+			if got.Full {
+				detail = append(detail, fmt.Sprintf("ended at its limit of %v; later packets are not in it", k.Limit))
+			}
+			return errors.Join(err, t.dir.event(event{Event: "capture", Subject: k.Link, Detail: strings.Join(detail, "; ")}))
+		})
+	}
+	return stop, nil
+}
+
+// windowTime is a reading of the clock in virtual nanoseconds from the start of the window; negative before it.
+func (t *testbed) windowTime(at int64) int64 {
+	if t.timeline.Start == 0 {
+		return -1
+	}
+	return int64(t.plan.Dilation.Virtual(time.Duration(at-t.timeline.Start)) - t.plan.Warmup)
+}
