@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup setup-test build demo test test-vm bench lint clean
+.PHONY: setup setup-test setup-bench build demo test test-vm bench lint clean
 
 GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -51,7 +51,10 @@ test: setup-test build
 test-vm: setup-test
 	$(TEST_ENV) $(GO) test -count=1 -timeout 20m -v -run '^TestGuest' ./internal/vm
 
-bench: setup build
+setup-bench:
+	@GO='$(GO)' .ci/setup --bench
+
+bench: setup-bench build
 	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m -p 1 $(EXEC) ./...
 
 lint:

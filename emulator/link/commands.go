@@ -17,12 +17,13 @@ func (n Network) WriteCommands(w io.Writer) error {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	for _, s := range n.Namespaces {
 		line("ip netns add %s", s.Name)
+		line("ip -n %s link set dev lo up", s.Name)
 		for _, c := range s.settings(true) {
 			line("ip netns exec %s sysctl -qw %s='%s'", s.Name, strings.ReplaceAll(c.Key, "/", "."), c.Value)
 		}
 	}
 	for _, p := range n.Pairs {
-		line("ip -n %s link add %s address %s mtu %d type veth peer name %s netns %s address %s mtu %d",
+		line("ip -n %s link add name %s address %s mtu %d type veth peer name %s netns %s address %s mtu %d",
 			p.A.Namespace, p.A.Device, p.A.MAC, shape.MTU, p.B.Device, p.B.Namespace, p.B.MAC, shape.MTU)
 	}
 	for _, k := range n.Links {
@@ -41,7 +42,7 @@ func (n Network) WriteCommands(w io.Writer) error {
 			if e.GSOSegments > 0 {
 				segments = fmt.Sprintf(" gso_max_segs %d", e.GSOSegments)
 			}
-			line("ip -n %s link set %s up%s", e.Namespace, e.Device, segments)
+			line("ip -n %s link set dev %s up%s", e.Namespace, e.Device, segments)
 		}
 	}
 	for _, s := range n.Namespaces {

@@ -46,6 +46,9 @@ func Do(name string, f func() error) error {
 
 // create makes a named namespace, moves the calling thread into it and calls f.
 func create(name string, f func() error) error {
+	if err := share(directory); err != nil {
+		return fmt.Errorf("make network namespace %s: %w", name, err)
+	}
 	handle, err := netns.NewNamed(name)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("network namespace %s exists already and is not this run's", name)
@@ -55,6 +58,34 @@ func create(name string, f func() error) error {
 	}
 	if err := errors.Join(handle.Close(), f()); err != nil {
 		return errors.Join(err, Remove(name))
+	}
+	return nil
+}
+
+// share makes a directory a mount of its own, if it is none, and shares what is mounted in it with all mount namespaces, as
+// ip-netns(8) does before it makes a namespace. If ip had to, it would put the mount over the namespaces that are there
+// already, and those could not be removed any more: it does so when somebody's first `ip netns add` falls into a run.
+func share(directory string) (err error) {
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.Open(directory)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	// ip takes the same lock: two at once would put two mounts there.
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", directory, err)
+	}
+	err = unix.Mount("", directory, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if errors.Is(err, unix.EINVAL) { // not a mount
+		if err = unix.Mount(directory, directory, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = unix.Mount("", directory, "none", unix.MS_SHARED|unix.MS_REC, "")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("share the mounts in %s: %w", directory, err)
 	}
 	return nil
 }

@@ -1,22 +1,26 @@
 ip netns add sb-20261122-211500-ab12cd-_router
+ip -n sb-20261122-211500-ab12cd-_router link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.ip_forward='1'
 ip netns add sb-20261122-211500-ab12cd-_core
+ip -n sb-20261122-211500-ab12cd-_core link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.ip_forward='1'
 ip netns add sb-20261122-211500-ab12cd-_trunk-west
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.ip_forward='1'
 ip netns add left
+ip -n left link set dev lo up
 ip netns exec left sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec left sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec left sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -32,6 +36,7 @@ ip netns exec left sysctl -qw net.ipv4.tcp_rmem='4096	131072	26000000'
 ip netns exec left sysctl -qw net.ipv4.tcp_wmem='4096	131072	26000000'
 ip netns exec left sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add right
+ip -n right link set dev lo up
 ip netns exec right sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec right sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec right sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -47,6 +52,7 @@ ip netns exec right sysctl -qw net.ipv4.tcp_rmem='4096	131072	26000000'
 ip netns exec right sysctl -qw net.ipv4.tcp_wmem='4096	131072	26000000'
 ip netns exec right sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add cloud
+ip -n cloud link set dev lo up
 ip netns exec cloud sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -61,13 +67,13 @@ ip netns exec cloud sysctl -qw net.ipv4.tcp_comp_sack_nr='0'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rmem='4096	131072	26000000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_wmem='4096	131072	26000000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rto_min_us='400000'
-ip -n sb-20261122-211500-ab12cd-_core link add d0 address 02:5b:08:00:00:00 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:07:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns left address 02:5b:01:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add t0 address 02:5b:05:00:00:00 mtu 1500 type veth peer name a0 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_core link add c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns right address 02:5b:01:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add t1 address 02:5b:05:00:00:01 mtu 1500 type veth peer name a1 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_core link add c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name d0 address 02:5b:08:00:00:00 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:07:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns left address 02:5b:01:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name t0 address 02:5b:05:00:00:00 mtu 1500 type veth peer name a0 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns right address 02:5b:01:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name t1 address 02:5b:05:00:00:01 mtu 1500 type veth peer name a1 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
 # west.uplink
 tc -n sb-20261122-211500-ab12cd-_trunk-west qdisc add dev up root handle 1: htb default 2
 tc -n sb-20261122-211500-ab12cd-_trunk-west class add dev up parent 1: classid 1:1 htb rate 20000000bit ceil 20000000bit burst 3653 cburst 3653 quantum 2500
@@ -119,24 +125,24 @@ tc -n sb-20261122-211500-ab12cd-_router filter add dev t1 parent 1: prio 1 proto
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e1 root handle 1: htb default 1
 tc -n sb-20261122-211500-ab12cd-_router class add dev e1 parent 1: classid 1:1 htb rate 500000000bit ceil 500000000bit burst 18653 cburst 18653 quantum 60000
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e1 parent 1:1 handle 10: bfifo limit 6250000
-ip -n sb-20261122-211500-ab12cd-_core link set d0 up
-ip -n sb-20261122-211500-ab12cd-_trunk-west link set up up
-ip -n sb-20261122-211500-ab12cd-_router link set e0 up
+ip -n sb-20261122-211500-ab12cd-_core link set dev d0 up
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev up up
+ip -n sb-20261122-211500-ab12cd-_router link set dev e0 up
 ip -n left address add 10.1.0.1/32 dev eth0
-ip -n left link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set t0 up
-ip -n sb-20261122-211500-ab12cd-_trunk-west link set a0 up
-ip -n sb-20261122-211500-ab12cd-_core link set c0 up
+ip -n left link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev t0 up
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev a0 up
+ip -n sb-20261122-211500-ab12cd-_core link set dev c0 up
 ip -n cloud address add 10.2.0.1/32 dev u0
-ip -n cloud link set u0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set e1 up
+ip -n cloud link set dev u0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev e1 up
 ip -n right address add 10.1.0.2/32 dev eth0
-ip -n right link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set t1 up
-ip -n sb-20261122-211500-ab12cd-_trunk-west link set a1 up
-ip -n sb-20261122-211500-ab12cd-_core link set c1 up
+ip -n right link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev t1 up
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev a1 up
+ip -n sb-20261122-211500-ab12cd-_core link set dev c1 up
 ip -n cloud address add 10.2.0.2/32 dev u1
-ip -n cloud link set u1 up gso_max_segs 1
+ip -n cloud link set dev u1 up gso_max_segs 1
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.1.0.1 lladdr 02:5b:01:00:00:00 nud permanent dev e0
 ip -n sb-20261122-211500-ab12cd-_router route add 10.1.0.1 dev e0 scope link
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.2.0.1 lladdr 02:5b:06:00:00:00 nud permanent dev t0

@@ -1,28 +1,33 @@
 ip netns add sb-20261122-211500-ab12cd-_router
+ip -n sb-20261122-211500-ab12cd-_router link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.ip_forward='1'
 ip netns add sb-20261122-211500-ab12cd-_core
+ip -n sb-20261122-211500-ab12cd-_core link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_core sysctl -qw net.ipv4.ip_forward='1'
 ip netns add sb-20261122-211500-ab12cd-_trunk-west
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-west sysctl -qw net.ipv4.ip_forward='1'
 ip netns add sb-20261122-211500-ab12cd-_trunk-core
+ip -n sb-20261122-211500-ab12cd-_trunk-core link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_trunk-core sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-core sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-core sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-core sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_trunk-core sysctl -qw net.ipv4.ip_forward='1'
 ip netns add far
+ip -n far link set dev lo up
 ip netns exec far sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec far sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec far sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -38,6 +43,7 @@ ip netns exec far sysctl -qw net.ipv4.tcp_rmem='4096	131072	34100000'
 ip netns exec far sysctl -qw net.ipv4.tcp_wmem='4096	131072	34100000'
 ip netns exec far sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add near
+ip -n near link set dev lo up
 ip netns exec near sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec near sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec near sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -53,6 +59,7 @@ ip netns exec near sysctl -qw net.ipv4.tcp_rmem='4096	131072	34100000'
 ip netns exec near sysctl -qw net.ipv4.tcp_wmem='4096	131072	34100000'
 ip netns exec near sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add direct
+ip -n direct link set dev lo up
 ip netns exec direct sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec direct sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec direct sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -68,6 +75,7 @@ ip netns exec direct sysctl -qw net.ipv4.tcp_rmem='4096	131072	34100000'
 ip netns exec direct sysctl -qw net.ipv4.tcp_wmem='4096	131072	34100000'
 ip netns exec direct sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add cloud
+ip -n cloud link set dev lo up
 ip netns exec cloud sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -82,16 +90,16 @@ ip netns exec cloud sysctl -qw net.ipv4.tcp_comp_sack_nr='0'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rmem='4096	131072	34100000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_wmem='4096	131072	34100000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rto_min_us='400000'
-ip -n sb-20261122-211500-ab12cd-_trunk-core link add d0 address 02:5b:08:00:00:00 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:07:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_core link add d1 address 02:5b:08:00:00:01 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-core address 02:5b:07:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns far address 02:5b:01:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add t0 address 02:5b:05:00:00:00 mtu 1500 type veth peer name a0 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_core link add c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns near address 02:5b:01:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add t1 address 02:5b:05:00:00:01 mtu 1500 type veth peer name a1 netns sb-20261122-211500-ab12cd-_trunk-core address 02:5b:06:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_core link add c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e2 address 02:5b:02:00:00:02 mtu 1500 type veth peer name eth0 netns direct address 02:5b:01:00:00:02 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add c2 address 02:5b:03:00:00:02 mtu 1500 type veth peer name u2 netns cloud address 02:5b:04:00:00:02 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_trunk-core link add name d0 address 02:5b:08:00:00:00 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:07:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name d1 address 02:5b:08:00:00:01 mtu 1500 type veth peer name up netns sb-20261122-211500-ab12cd-_trunk-core address 02:5b:07:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns far address 02:5b:01:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name t0 address 02:5b:05:00:00:00 mtu 1500 type veth peer name a0 netns sb-20261122-211500-ab12cd-_trunk-west address 02:5b:06:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns near address 02:5b:01:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name t1 address 02:5b:05:00:00:01 mtu 1500 type veth peer name a1 netns sb-20261122-211500-ab12cd-_trunk-core address 02:5b:06:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_core link add name c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e2 address 02:5b:02:00:00:02 mtu 1500 type veth peer name eth0 netns direct address 02:5b:01:00:00:02 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name c2 address 02:5b:03:00:00:02 mtu 1500 type veth peer name u2 netns cloud address 02:5b:04:00:00:02 mtu 1500
 # west.uplink
 tc -n sb-20261122-211500-ab12cd-_trunk-west qdisc add dev up root handle 1: htb default 1
 tc -n sb-20261122-211500-ab12cd-_trunk-west class add dev up parent 1: classid 1:1 htb rate 20000000bit ceil 20000000bit burst 2000 cburst 2000 quantum 2500
@@ -134,32 +142,32 @@ tc -n sb-20261122-211500-ab12cd-_router qdisc add dev c2 parent 1:1 handle 10: b
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e2 root handle 1: htb default 1
 tc -n sb-20261122-211500-ab12cd-_router class add dev e2 parent 1: classid 1:1 htb rate 500000000bit ceil 500000000bit burst 18653 cburst 18653 quantum 60000
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e2 parent 1:1 handle 10: bfifo limit 6250000
-ip -n sb-20261122-211500-ab12cd-_trunk-core link set d0 up
-ip -n sb-20261122-211500-ab12cd-_trunk-west link set up up
-ip -n sb-20261122-211500-ab12cd-_core link set d1 up
-ip -n sb-20261122-211500-ab12cd-_trunk-core link set up up
-ip -n sb-20261122-211500-ab12cd-_router link set e0 up
+ip -n sb-20261122-211500-ab12cd-_trunk-core link set dev d0 up
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev up up
+ip -n sb-20261122-211500-ab12cd-_core link set dev d1 up
+ip -n sb-20261122-211500-ab12cd-_trunk-core link set dev up up
+ip -n sb-20261122-211500-ab12cd-_router link set dev e0 up
 ip -n far address add 10.1.0.1/32 dev eth0
-ip -n far link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set t0 up
-ip -n sb-20261122-211500-ab12cd-_trunk-west link set a0 up
-ip -n sb-20261122-211500-ab12cd-_core link set c0 up
+ip -n far link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev t0 up
+ip -n sb-20261122-211500-ab12cd-_trunk-west link set dev a0 up
+ip -n sb-20261122-211500-ab12cd-_core link set dev c0 up
 ip -n cloud address add 10.2.0.1/32 dev u0
-ip -n cloud link set u0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set e1 up
+ip -n cloud link set dev u0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev e1 up
 ip -n near address add 10.1.0.2/32 dev eth0
-ip -n near link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set t1 up
-ip -n sb-20261122-211500-ab12cd-_trunk-core link set a1 up
-ip -n sb-20261122-211500-ab12cd-_core link set c1 up
+ip -n near link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev t1 up
+ip -n sb-20261122-211500-ab12cd-_trunk-core link set dev a1 up
+ip -n sb-20261122-211500-ab12cd-_core link set dev c1 up
 ip -n cloud address add 10.2.0.2/32 dev u1
-ip -n cloud link set u1 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set e2 up
+ip -n cloud link set dev u1 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev e2 up
 ip -n direct address add 10.1.0.3/32 dev eth0
-ip -n direct link set eth0 up
-ip -n sb-20261122-211500-ab12cd-_router link set c2 up
+ip -n direct link set dev eth0 up
+ip -n sb-20261122-211500-ab12cd-_router link set dev c2 up
 ip -n cloud address add 10.2.0.3/32 dev u2
-ip -n cloud link set u2 up
+ip -n cloud link set dev u2 up
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.1.0.1 lladdr 02:5b:01:00:00:00 nud permanent dev e0
 ip -n sb-20261122-211500-ab12cd-_router route add 10.1.0.1 dev e0 scope link
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.2.0.1 lladdr 02:5b:06:00:00:00 nud permanent dev t0

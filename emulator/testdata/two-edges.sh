@@ -1,10 +1,12 @@
 ip netns add sb-20261122-211500-ab12cd-_router
+ip -n sb-20261122-211500-ab12cd-_router link set dev lo up
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv6.conf.default.disable_ipv6='1'
 ip netns exec sb-20261122-211500-ab12cd-_router sysctl -qw net.ipv4.ip_forward='1'
 ip netns add gw-a
+ip -n gw-a link set dev lo up
 ip netns exec gw-a sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec gw-a sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec gw-a sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -20,6 +22,7 @@ ip netns exec gw-a sysctl -qw net.ipv4.tcp_rmem='4096	131072	58000000'
 ip netns exec gw-a sysctl -qw net.ipv4.tcp_wmem='4096	131072	58000000'
 ip netns exec gw-a sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add gw-b
+ip -n gw-b link set dev lo up
 ip netns exec gw-b sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec gw-b sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec gw-b sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -35,6 +38,7 @@ ip netns exec gw-b sysctl -qw net.ipv4.tcp_rmem='4096	131072	58000000'
 ip netns exec gw-b sysctl -qw net.ipv4.tcp_wmem='4096	131072	58000000'
 ip netns exec gw-b sysctl -qw net.ipv4.tcp_rto_min_us='400000'
 ip netns add cloud
+ip -n cloud link set dev lo up
 ip netns exec cloud sysctl -qw net.ipv4.conf.all.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv4.conf.default.rp_filter='0'
 ip netns exec cloud sysctl -qw net.ipv6.conf.all.disable_ipv6='1'
@@ -49,10 +53,10 @@ ip netns exec cloud sysctl -qw net.ipv4.tcp_comp_sack_nr='0'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rmem='4096	131072	58000000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_wmem='4096	131072	58000000'
 ip netns exec cloud sysctl -qw net.ipv4.tcp_rto_min_us='400000'
-ip -n sb-20261122-211500-ab12cd-_router link add e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns gw-a address 02:5b:01:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns gw-b address 02:5b:01:00:00:01 mtu 1500
-ip -n sb-20261122-211500-ab12cd-_router link add c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e0 address 02:5b:02:00:00:00 mtu 1500 type veth peer name eth0 netns gw-a address 02:5b:01:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name c0 address 02:5b:03:00:00:00 mtu 1500 type veth peer name u0 netns cloud address 02:5b:04:00:00:00 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name e1 address 02:5b:02:00:00:01 mtu 1500 type veth peer name eth0 netns gw-b address 02:5b:01:00:00:01 mtu 1500
+ip -n sb-20261122-211500-ab12cd-_router link add name c1 address 02:5b:03:00:00:01 mtu 1500 type veth peer name u1 netns cloud address 02:5b:04:00:00:01 mtu 1500
 # gw-a.uplink
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev c0 root handle 1: htb default 1
 tc -n sb-20261122-211500-ab12cd-_router class add dev c0 parent 1: classid 1:1 htb rate 5000000bit ceil 5000000bit burst 1666 cburst 1666 quantum 1514
@@ -71,18 +75,18 @@ tc -n sb-20261122-211500-ab12cd-_router qdisc add dev c1 parent 1:1 handle 10: b
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e1 root handle 1: htb default 1
 tc -n sb-20261122-211500-ab12cd-_router class add dev e1 parent 1: classid 1:1 htb rate 50000000bit ceil 50000000bit burst 4591 cburst 4591 quantum 6250
 tc -n sb-20261122-211500-ab12cd-_router qdisc add dev e1 parent 1:1 handle 10: bfifo limit 625000
-ip -n sb-20261122-211500-ab12cd-_router link set e0 up
+ip -n sb-20261122-211500-ab12cd-_router link set dev e0 up
 ip -n gw-a address add 10.1.0.1/32 dev eth0
-ip -n gw-a link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set c0 up
+ip -n gw-a link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev c0 up
 ip -n cloud address add 10.2.0.1/32 dev u0
-ip -n cloud link set u0 up
-ip -n sb-20261122-211500-ab12cd-_router link set e1 up
+ip -n cloud link set dev u0 up
+ip -n sb-20261122-211500-ab12cd-_router link set dev e1 up
 ip -n gw-b address add 10.1.0.2/32 dev eth0
-ip -n gw-b link set eth0 up gso_max_segs 1
-ip -n sb-20261122-211500-ab12cd-_router link set c1 up
+ip -n gw-b link set dev eth0 up gso_max_segs 1
+ip -n sb-20261122-211500-ab12cd-_router link set dev c1 up
 ip -n cloud address add 10.2.0.2/32 dev u1
-ip -n cloud link set u1 up gso_max_segs 1
+ip -n cloud link set dev u1 up gso_max_segs 1
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.1.0.1 lladdr 02:5b:01:00:00:00 nud permanent dev e0
 ip -n sb-20261122-211500-ab12cd-_router route add 10.1.0.1 dev e0 scope link
 ip -n sb-20261122-211500-ab12cd-_router neigh replace 10.2.0.1 lladdr 02:5b:04:00:00:00 nud permanent dev c0

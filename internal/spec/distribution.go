@@ -44,6 +44,24 @@ const (
 // Constant is the distribution of one value.
 func Constant[T Number](v T) Distribution[T] { return Distribution[T]{Low: v, High: v} }
 
+// ParseRange reads a constant ("10Mbps"), or two values with all between them alike ("10Mbps..1Gbps").
+func ParseRange[T Number](text string, parse func(string) (T, error)) (d Distribution[T], err error) {
+	low, high, ranges := strings.Cut(text, "..")
+	if !ranges {
+		high = low
+	}
+	if d.Low, err = parse(low); err != nil {
+		return d, err
+	}
+	if d.High, err = parse(high); err != nil {
+		return d, err
+	}
+	if d.Low > d.High {
+		return d, fmt.Errorf("%v is above %v; the lower value comes first", d.Low, d.High)
+	}
+	return d, nil
+}
+
 // tail is the part of a distribution without bounds of its own that is cut off at either end.
 const tail = 0.0005
 

@@ -118,3 +118,27 @@ func TestDistributionsSurviveBeingWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestRangesHaveOneOrTwoEnds(t *testing.T) {
+	for text, want := range map[string]Distribution[units.Rate]{
+		"10Mbps":        {Low: 10e6, High: 10e6},
+		"10Mbps..1Gbps": {Low: 10e6, High: 1e9},
+		"5Mbps..5Mbps":  {Low: 5e6, High: 5e6},
+		"2Mbps..1Mbps":  {},
+		"2Mbps..":       {},
+		"..":            {},
+		"1..2..3Mbps":   {},
+		"10mbps..1Gbps": {},
+	} {
+		got, err := ParseRange(text, units.ParseRate)
+		if want.High == 0 {
+			if err == nil {
+				t.Errorf("%q was taken for %v", text, got)
+			}
+			continue
+		}
+		if err != nil || got.Low != want.Low || got.High != want.High || got.Kind != "" {
+			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+}
