@@ -15,9 +15,12 @@ import (
 	"github.com/splitbed/splitbed/topologies"
 )
 
-// minRTO is TCP's smallest retransmission timeout (TCP_RTO_MIN in the kernel): virtual time, so that it is dilated
+// InitialWindow is how many packets TCP sends before the first acknowledgement (TCP_INIT_CWND in the kernel).
+const InitialWindow = 10
+
+// MinRTO is TCP's smallest retransmission timeout (TCP_RTO_MIN in the kernel): virtual time, so that it is dilated
 // like everything else.
-const minRTO = units.Virtual(200 * time.Millisecond)
+const MinRTO = units.Virtual(200 * time.Millisecond)
 
 // The links of an edge or a trunk.
 func uplinkName(of string) string   { return of + ".uplink" }
@@ -82,7 +85,7 @@ func (b *builder) above(j int) string {
 func (b *builder) namespace(name, node string, sysctls []link.Sysctl) {
 	n := link.Namespace{Name: name, Node: node, Sysctls: sysctls}
 	if node != "" {
-		n.MinRTO, n.Congestion, n.QuickACK = b.opt.Dilation.Wall(minRTO), b.congestion, true
+		n.MinRTO, n.Congestion, n.QuickACK = b.opt.Dilation.Wall(MinRTO), b.congestion, true
 	}
 	b.at[name] = len(b.net.Namespaces)
 	b.net.Namespaces = append(b.net.Namespaces, n)

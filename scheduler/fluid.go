@@ -55,6 +55,8 @@ type Flow struct {
 	Wires []units.Bytes
 	// Reserved is the rate of a class of the flow's own on every link of its way; 0 is a place in the FIFO with the others.
 	Reserved units.Rate
+	// Burst is that of the class, as [Hop] has one.
+	Burst units.Bytes
 }
 
 // wire is the bytes of frame n.

@@ -104,9 +104,9 @@ func (m *fluid) uplinks() {
 func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
 	flow := m.flows[frame.flow]
 	start := max(m.free[frame.flow], frame.now)
-	frame.now = start + 8*float64(flow.wire(frame.n))/float64(flow.Reserved)
-	m.free[frame.flow] = frame.now
-	frame.now += hop.Delay.Seconds()
+	free := start + 8*float64(flow.wire(frame.n))/float64(flow.Reserved)
+	m.free[frame.flow] = free
+	frame.now = max(frame.now, free-8*float64(flow.Burst)/float64(flow.Reserved)) + hop.Delay.Seconds()
 	frame.slowest = flow.Reserved
 	for n := hop.Next; n >= 0; n = m.net.Trunks[n].Next {
 		m.store(frame, flow.Reserved)

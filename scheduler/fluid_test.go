@@ -42,46 +42,46 @@ func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
 		flows           []Flow
 		ready, received [][]units.Virtual
 	}{
-		"one frame": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 5e6, 10e3, nil, 0}},
+		"one frame": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 5e6, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(5)}, [][]units.Virtual{spans(15)}},
-		"delay adds": {Network{Edges: edge(Hop{8e6, 30 * ms, 0, -1, 0})}, []Flow{{0, spans(0), 0, 10e3, nil, 0}},
+		"delay adds": {Network{Edges: edge(Hop{8e6, 30 * ms, 0, -1, 0})}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
-		"frames wait for each other": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 0, 12), 0, 10e3, nil, 0}},
+		"frames wait for each other": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 0, 12), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 12)}, [][]units.Virtual{spans(10, 20, 30)}},
-		"a link that has emptied waits for nobody": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 50), 0, 10e3, nil, 0}},
+		"a link that has emptied waits for nobody": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 50), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 50)}, [][]units.Virtual{spans(10, 60)}},
-		"twice what the link carries": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, every(5*ms, 5), 0, 10e3, nil, 0}},
+		"twice what the link carries": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, every(5*ms, 5), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{every(5*ms, 5)}, [][]units.Virtual{spans(10, 20, 30, 40, 50)}},
-		"flows share the worker and the link": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 8e6, 10e3, nil, 0}, {0, spans(1), 4e6, 10e3, nil, 0}},
+		"flows share the worker and the link": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 8e6, 10e3, nil, 0, 0}, {0, spans(1), 4e6, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(8), spans(12)}, [][]units.Virtual{spans(18), spans(28)}},
-		"cut 0 does not wait for the worker": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 50e6, 10e3, nil, 0}, {0, spans(1), 0, 10e3, nil, 0}},
+		"cut 0 does not wait for the worker": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 50e6, 10e3, nil, 0, 0}, {0, spans(1), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(50), spans(1)}, [][]units.Virtual{spans(60), spans(11)}},
-		"a burst comes early": {Network{Edges: edge(Hop{8e6, 0, 2e3, -1, 0})}, []Flow{{0, spans(0, 0, 100), 0, 10e3, nil, 0}},
+		"a burst comes early": {Network{Edges: edge(Hop{8e6, 0, 2e3, -1, 0})}, []Flow{{0, spans(0, 0, 100), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 100)}, [][]units.Virtual{spans(8, 18, 108)}},
-		"a frame within the burst is there at once": {Network{Edges: edge(Hop{8e6, 0, 20e3, -1, 0})}, []Flow{{0, spans(0, 0, 0), 0, 10e3, nil, 0}},
+		"a frame within the burst is there at once": {Network{Edges: edge(Hop{8e6, 0, 20e3, -1, 0})}, []Flow{{0, spans(0, 0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 0)}, [][]units.Virtual{spans(0, 0, 10)}},
-		"a fast trunk adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(80e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0}},
+		"a fast trunk adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(80e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
-		"a trunk as fast as its uplink adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(8e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0}},
+		"a trunk as fast as its uplink adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(8e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
-		"a slow trunk is what counts": {Network{edge(link(8e6, 0)), []Hop{link(4e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0}},
+		"a slow trunk is what counts": {Network{edge(link(8e6, 0)), []Hop{link(4e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(20, 40)}},
-		"delays of all hops add": {Network{edge(Hop{8e6, 7 * ms, 0, 0, 0}), []Hop{{8e6, 20 * ms, 0, 1, 0}, {8e6, 3 * ms, 0, -1, 0}}, 0}, []Flow{{0, spans(0), 0, 10e3, nil, 0}},
+		"delays of all hops add": {Network{edge(Hop{8e6, 7 * ms, 0, 0, 0}), []Hop{{8e6, 20 * ms, 0, 1, 0}, {8e6, 3 * ms, 0, -1, 0}}, 0}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
 		"two edges share a trunk of half their rate": {
 			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}, 0},
-			[]Flow{{0, spans(0), 0, 10e3, nil, 0}, {1, spans(0), 0, 10e3, nil, 0}},
+			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0), spans(0)}, [][]units.Virtual{spans(20), spans(20)}},
 		"later traffic does not delay earlier": {
 			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}, 0},
-			[]Flow{{0, spans(0), 0, 10e3, nil, 0}, {1, spans(5), 0, 10e3, nil, 0}},
+			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(5), 0, 10e3, nil, 0, 0}},
 			// Until 10 ms the trunk got 10 kB of the first and 5 of the second and passed 10 of these 15.
 			[][]units.Virtual{spans(0), spans(5)}, [][]units.Virtual{spans(15), spans(20)}},
 		"a chain of trunks, the second the narrowest": {
 			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 1)}}, []Hop{link(16e6, 1), link(4e6, -1)}, 0},
-			[]Flow{{0, spans(0), 0, 10e3, nil, 0}, {1, spans(100), 0, 10e3, nil, 0}},
+			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(100), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0), spans(100)}, [][]units.Virtual{spans(20), spans(120)}},
-		"nothing to send": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, nil, 1, 1, nil, 0}, {0, spans(3), 0, 0, nil, 0}},
+		"nothing to send": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, nil, 1, 1, nil, 0, 0}, {0, spans(3), 0, 0, nil, 0, 0}},
 			[][]units.Virtual{{}, spans(3)}, [][]units.Virtual{{}, spans(3)}},
 	} {
 		got, err := Predict(c.net, c.flows)
@@ -112,9 +112,9 @@ func TestMedianTransferIsThatOfTheWindow(t *testing.T) {
 	}
 }
 
-// packets is the same system in small packets, each stored at a hop and forwarded when its last bit has left: an
+// inPackets is the same system in small packets, each stored at a hop and forwarded when its last bit has left: an
 // independent way to the fluid's figures, and what a network really does.
-func packets(net Network, flows []Flow, size float64) []Predicted {
+func inPackets(net Network, flows []Flow, size float64) []Predicted {
 	type packet struct {
 		at          float64
 		flow, frame int
@@ -198,7 +198,7 @@ func TestFluidAgreesWithSmallPackets(t *testing.T) {
 		for _, h := range net.Trunks {
 			slack += size / float64(h.Rate) * float64(len(net.Edges)+2)
 		}
-		want := packets(net, flows, size)
+		want := inPackets(net, flows, size)
 		for f := range flows {
 			for i := range flows[f].Captures {
 				if diff := math.Abs((got[f].Received[i] - want[f].Received[i]).Seconds()); diff > slack+1e-6 {
@@ -261,7 +261,7 @@ func TestPredictRefusesWhatCannotBe(t *testing.T) {
 		"not in ascending order":     func(_ *Network, f []Flow) { f[0].Captures = spans(2, 1) },
 	} {
 		net := Network{[]NetworkEdge{{1e9, link(8e6, 0)}}, []Hop{link(8e6, 1), link(8e6, -1)}, 0}
-		flows := []Flow{{0, spans(0), 1, 1, nil, 0}}
+		flows := []Flow{{0, spans(0), 1, 1, nil, 0, 0}}
 		spoil(&net, flows)
 		_, err := Predict(net, flows)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(fmt.Sprint(err), want) {
@@ -320,7 +320,7 @@ func TestAFrameAloneTakesWhatItsPacketsTake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := packets(net, flows, 8*p)
+		want := inPackets(net, flows, 8*p)
 		slack := 1e-8
 		if flows[0].Wire%p != 0 && hops > 1 {
 			slack = fastest // a short last packet may or may not catch up with the one before it

@@ -99,20 +99,22 @@ func uplink(edge string) string { return edge + ".uplink" }
 
 func downlink(edge string) string { return edge + ".downlink" }
 
-// fluid asks the fluid model when every frame of every stream is ready and received. Background traffic is not in the
-// model. Bursts are those of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has
-// its class; what one may borrow is not in the model, and such links are FIFOs in it.
+// fluid asks the model of the network when every frame of every stream is ready and received. Where round trips take no time,
+// no window matters and data are a fluid; elsewhere they are packets of TCP's. Background traffic is not in the model. Bursts are those
+// of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has its class.
 func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 	network := scheduler.Network{Packet: shape.Frame}
-	reserved := p.Experiment.Emulation.Sharing == SharingReserved
+	tcp := scheduler.TCP{InitialWindow: emulator.InitialWindow, MinRTO: emulator.MinRTO, Borrow: p.Experiment.Emulation.Sharing == SharingBorrow}
+	divided := p.Experiment.Emulation.Sharing != SharingShared
 	most := scheduler.Peak{Uplink: make([]float64, len(s.topology.Edges)), Trunk: make([]float64, len(s.topology.Trunks))}
-	if reserved {
+	if divided {
 		most = scheduler.Peaks(p.Instance, p.Schedule)
 	}
 	for n, t := range s.topology.Trunks {
 		network.Trunks = append(network.Trunks, scheduler.Hop{
 			Rate: t.Rate, Delay: t.Delay, Next: s.topology.TrunkIndex(t.Trunk), Reserved: units.Rate(most.Trunk[n])})
 	}
+	fluid := !tcp.Borrow
 	for i, e := range s.topology.Edges {
 		var burst units.Bytes
 		if p.Network != nil {
@@ -127,56 +129,66 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 			Uplink: scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk),
 				Reserved: units.Rate(most.Uplink[i])},
 		})
+		tcp.Back = append(tcp.Back, e.Downlink.Delay)
+		fluid = fluid && s.delay(i)+e.Downlink.Delay == 0
 	}
+	classes, source := p.classes(), p.addresses()
 	var flows []scheduler.Flow
 	for _, stream := range p.Streams {
 		flow := scheduler.Flow{
 			Edge: s.edges[stream.Edge], Captures: stream.Arrivals,
 			Operations: stream.FLOPs, Wire: shape.WireBytes(stream.MessageBytes),
 		}
-		if reserved {
+		if divided {
 			flow.Reserved = stream.Assigned
+			if c, ok := classes[netip.AddrPortFrom(source[stream.Edge], stream.Port)]; ok {
+				flow.Reserved, flow.Burst = units.Rate(8*float64(c.BytesPerSecond)*float64(p.Dilation)), c.Burst
+			}
 		}
 		flows = append(flows, flow)
 	}
-	return scheduler.Predict(network, flows)
+	if fluid {
+		return scheduler.Predict(network, flows)
+	}
+	return scheduler.PredictTCP(network, tcp, flows)
 }
 
-// predict gives every stream the transfer latency to expect: the median of the fluid model over the window.
+// classes are the slowest classes of streams on their ways, by where their packets come from; with none where no link is divided.
+func (p *Plan) classes() map[netip.AddrPort]link.Class {
+	slowest := map[netip.AddrPort]link.Class{}
+	if p.Network == nil {
+		return slowest
+	}
+	for _, l := range p.Network.Network.Links {
+		for _, c := range l.Classes {
+			from := netip.AddrPortFrom(c.Source, c.Port)
+			if known, ok := slowest[from]; !ok || c.BytesPerSecond < known.BytesPerSecond {
+				slowest[from] = c
+			}
+		}
+	}
+	return slowest
+}
+
+// addresses are those the edges send from, by name.
+func (p *Plan) addresses() map[string]netip.Addr {
+	source := map[string]netip.Addr{}
+	if p.Network != nil {
+		for _, n := range p.Network.Nodes {
+			source[n.Name] = n.Peers[0].Local
+		}
+	}
+	return source
+}
+
+// predict gives every stream the transfer latency to expect: the median of the model over the window.
 func (p *Plan) predict(s *system) error {
 	predicted, err := p.fluid(s)
 	if err != nil {
 		return err
 	}
 	p.expect(predicted)
-	if p.Experiment.Emulation.Sharing == SharingReserved {
-		p.expectReserved(s)
-	}
 	return nil
-}
-
-// expectReserved notes what a frame takes that has a class of its own on every link, whatever goes on beside it: its bytes at the
-// slowest of its classes' rates, and the delay.
-func (p *Plan) expectReserved(s *system) {
-	slowest := map[netip.AddrPort]link.Class{} // by where its packets come from
-	for _, l := range p.Network.Network.Links {
-		for _, c := range l.Classes {
-			key := netip.AddrPortFrom(c.Source, c.Port)
-			if known, ok := slowest[key]; !ok || c.BytesPerSecond < known.BytesPerSecond {
-				slowest[key] = c
-			}
-		}
-	}
-	source := map[string]netip.Addr{}
-	for _, n := range p.Network.Nodes {
-		source[n.Name] = n.Peers[0].Local
-	}
-	for i := range p.Streams {
-		stream := &p.Streams[i]
-		if c, ok := slowest[netip.AddrPortFrom(source[stream.Edge], stream.Port)]; ok {
-			stream.Predicted = p.Dilation.Virtual(c.TransferTime(stream.MessageBytes)) + s.delay(s.edges[stream.Edge])
-		}
-	}
 }
 
 // expect notes the median over the window of what the fluid model says of every stream.
