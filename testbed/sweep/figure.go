@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/splitbed/splitbed/internal/atomicfile"
 	"github.com/splitbed/splitbed/results"
 )
@@ -29,30 +31,34 @@ type mean struct {
 
 // means groups a table's rows as the figure asks for. Rows of failed points and figures that are absent do not count.
 func (f Figure) means(t table) []series {
-	all := f.group(t, f.Y, f.Series)
+	all := f.group(t, f.Y, f.Series, func(n int, _ row) string { return strconv.Itoa(n) })
 	if f.Reference != "" {
-		all = append(all, f.group(t, f.Reference, "")...)
+		all = append(all, f.group(t, f.Reference, "", func(_ int, r row) string { return r.point.without(f.Series) })...)
 	}
 	return all
 }
 
-func (f Figure) group(t table, y, by string) []series {
+// group takes the means of a column for every x and every value of another column. Rows of one observation count
+// as one, with their mean: what they say of the same thing several times makes it no more certain.
+func (f Figure) group(t table, y, by string, observation func(n int, r row) string) []series {
 	type cell struct {
-		x      any
-		values []float64
+		x            any
+		observations []string // in their order
+		values       map[string][]float64
 	}
 	xOf, yOf := t.column(f.X), t.column(y)
+	nameOf := func(row) any { return y }
+	if by != "" {
+		nameOf = t.column(by)
+	}
 	var names []string
 	cells := map[string][]*cell{}
-	for _, r := range t.rows {
+	for n, r := range t.rows {
 		value, ok := number(yOf(r))
 		if r.outcome.Error != "" || !ok || math.IsNaN(value) {
 			continue
 		}
-		name := y
-		if by != "" {
-			name = fmt.Sprint(t.column(by)(r))
-		}
+		name := fmt.Sprint(nameOf(r))
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -60,16 +66,24 @@ func (f Figure) group(t table, y, by string) []series {
 		at := slices.IndexFunc(cells[name], func(c *cell) bool { return c.x == x })
 		if at < 0 {
 			at = len(cells[name])
-			cells[name] = append(cells[name], &cell{x: x})
+			cells[name] = append(cells[name], &cell{x: x, values: map[string][]float64{}})
 		}
-		cells[name][at].values = append(cells[name][at].values, value)
+		c, key := cells[name][at], observation(n, r)
+		if c.values[key] == nil {
+			c.observations = append(c.observations, key)
+		}
+		c.values[key] = append(c.values[key], value)
 	}
 	var out []series
 	for _, name := range names {
 		s := series{name: name}
 		for _, c := range cells[name] {
-			m := mean{x: c.x, n: len(c.values)}
-			m.value, m.low, m.top = results.MeanInterval(c.values)
+			var values []float64
+			for _, key := range c.observations {
+				values = append(values, stat.Mean(c.values[key], nil))
+			}
+			m := mean{x: c.x, n: len(values)}
+			m.value, m.low, m.top = results.MeanInterval(values)
 			s.points = append(s.points, m)
 		}
 		out = append(out, s)
@@ -147,13 +161,16 @@ func figure(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 // markdown is a table of the means, a row for each x and a column for each series, with half the interval's width.
 func (f Figure) markdown(all []series) string {
 	var xs []any
+	largest := 0.0
 	for _, s := range all {
 		for _, m := range s.points {
+			largest = max(largest, math.Abs(m.value))
 			if !slices.Contains(xs, m.x) {
 				xs = append(xs, m.x)
 			}
 		}
 	}
+	decimals := decimalsFor(largest)
 	var out strings.Builder
 	head, rule := "| "+f.label(f.XLabel, f.X), "|---"
 	for _, s := range all {
@@ -170,14 +187,22 @@ func (f Figure) markdown(all []series) string {
 				continue
 			}
 			m := s.points[at]
-			out.WriteString(" | " + strconv.FormatFloat(m.value, 'f', 0, 64))
+			out.WriteString(" | " + strconv.FormatFloat(m.value, 'f', decimals, 64))
 			if m.n > 1 {
-				out.WriteString(" ± " + strconv.FormatFloat((m.top-m.low)/2, 'f', 0, 64))
+				out.WriteString(" ± " + strconv.FormatFloat((m.top-m.low)/2, 'f', decimals, 64))
 			}
 		}
 		out.WriteString(" |\n")
 	}
 	return out.String()
+}
+
+// decimalsFor has a table's largest figure in at least three digits, and all others beside it to the same place.
+func decimalsFor(largest float64) int {
+	if largest == 0 || math.IsInf(largest, 0) {
+		return 0
+	}
+	return min(max(0, 2-int(math.Floor(math.Log10(largest)))), 9)
 }
 
 func (f Figure) label(given, column string) string {

@@ -38,6 +38,12 @@ func (p point) String() string {
 	return strings.Join(parts, " ")
 }
 
+// without names the values of all fields but one.
+func (p point) without(field string) string {
+	p.fields = slices.DeleteFunc(slices.Clone(p.fields), func(f setting) bool { return f.field.name == field })
+	return p.String()
+}
+
 // points lists all combinations of the axes, the last one varying fastest.
 func (s *Sweep) points() []point {
 	total := 1

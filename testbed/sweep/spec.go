@@ -177,7 +177,7 @@ type Figure struct {
 	X      string `yaml:"x"`
 	Y      string `yaml:"y"`
 	Series string `yaml:"series"`
-	// Reference is a column whose mean over all series is one more of them.
+	// Reference is a column whose mean over all series is one more of them: what belongs to the problem, such as the bound.
 	Reference string `yaml:"reference"`
 	XLabel    string `yaml:"x_label"`
 	YLabel    string `yaml:"y_label"`

@@ -162,6 +162,44 @@ func TestFiguresAreMeansOverTheOtherFields(t *testing.T) {
 	}
 }
 
+// The bound stands in the rows of all algorithms of a problem, which makes it no better known.
+func TestTheReferenceCountsEveryProblemOnce(t *testing.T) {
+	s := parse(t, small)
+	out := t.TempDir()
+	rows := readTable(t, run(t, s, Options{Out: out}).Table)
+	var bounds []float64
+	for _, row := range rows {
+		if row.Field == "layer" {
+			bounds = append(bounds, row.Bound)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(out, "lines.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mean, low, high := results.MeanInterval(bounds)
+	want := "bound,20,4," + figure(mean) + "," + figure(low) + "," + figure(high) + "\n"
+	if !strings.Contains(string(data), want) {
+		t.Errorf("lines.csv lacks the line %sit is\n%s", want, data)
+	}
+}
+
+func TestATableShowsWhatItsFiguresAreLargeEnoughFor(t *testing.T) {
+	for _, c := range []struct {
+		largest float64
+		want    int
+	}{{1000, 0}, {123.4, 0}, {99, 1}, {1, 2}, {0.0421, 4}, {0, 0}, {1e-30, 9}} {
+		if got := decimalsFor(c.largest); got != c.want {
+			t.Errorf("%v has %d decimals, want %d", c.largest, got, c.want)
+		}
+	}
+	f := Figure{X: "margin", Y: "p99_s"}
+	got := f.markdown([]series{{name: "layer", points: []mean{{x: 0.1, n: 3, value: 0.1234, low: 0.1184, top: 0.1284}, {x: 0.2, n: 1, value: 0.05}}}})
+	if want := "| margin | layer |\n|---|---:|\n| 0.1 | 0.123 ± 0.005 |\n| 0.2 | 0.050 |\n"; got != want {
+		t.Errorf("the table is\n%swant\n%s", got, want)
+	}
+}
+
 func TestASweepThatIsDoneIsNotDoneAgain(t *testing.T) {
 	s := parse(t, small)
 	out := t.TempDir()
