@@ -87,7 +87,7 @@ func (s *system) budget(p *Plan) Budget {
 	tails, traffic := 0.0, 0.0
 	for _, stream := range p.Streams {
 		tails += stream.TailFLOPs * stream.Source.FPS
-		traffic += 8 * float64(stream.MessageBytes) * stream.Source.FPS
+		traffic += 8 * stream.meanMessage() * stream.Source.FPS
 	}
 	for _, e := range s.topology.Edges {
 		if computes[e.Name] {

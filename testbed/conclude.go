@@ -119,7 +119,7 @@ func (t *testbed) checkParity(ctx context.Context) ([]fidelity.Check, references
 	if err != nil {
 		return nil, nil, err
 	}
-	return t.plan.parity(t.options.Store, verified)
+	return t.plan.parity(ctx, t.options.Store, verified)
 }
 
 // conclude writes the records, the summary and the report of a run into its directory and removes the logs

@@ -8,6 +8,8 @@ import (
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/replay"
+	"github.com/splitbed/splitbed/workloads/video"
 	"github.com/splitbed/splitbed/workloads/wire"
 )
 
@@ -26,6 +28,7 @@ type costKey struct {
 	deadline units.Virtual
 	delay    units.Virtual
 	wire     workloads.Wire
+	video    *video.Clip
 	encoding float64
 }
 
@@ -37,7 +40,7 @@ func (c *costTables) task(task workloads.Task) scheduler.Task {
 		edge := c.system.edges[source.Edge]
 		key := costKey{
 			picture: pictureSize{task.Model, source.Height, source.Width}, input: source.Input, fps: source.FPS,
-			deadline: task.Deadline, delay: c.system.delay(edge), wire: task.Wire, encoding: task.Encoding,
+			deadline: task.Deadline, delay: c.system.delay(edge), wire: task.Wire, video: source.Video, encoding: task.Encoding,
 		}
 		if c.rules.Ratios == RatiosNominal {
 			key.picture, key.input, key.fps = pictureSize{model: task.Model}, 0, task.FPS
@@ -74,11 +77,24 @@ func (c *costTables) exact(key costKey, task workloads.Task, source workloads.So
 	var table []scheduler.Demand
 	profile := c.system.profile(task, source)
 	for cut := range profile.Layers {
+		sum := 0.0
 		bytes := c.system.messageBytes(task, source, cut)
 		if c.rules.Framing {
 			bytes = shape.WireBytes(bytes)
 		}
 		rate := scheduler.Bandwidth(bytes, key.fps, key.deadline, key.delay, c.rules.Margin)
+		if cut == 0 && key.video != nil {
+			// The largest packet keeps its deadline, and all of them together leave no backlog.
+			rate = scheduler.Bandwidth(bytes, 0, key.deadline, key.delay, c.rules.Margin)
+			for _, f := range key.video.Frames {
+				packet := replay.HeaderBytes + f.Bytes
+				if c.rules.Framing {
+					packet = shape.WireBytes(packet)
+				}
+				sum += 8 * float64(packet)
+			}
+			rate = max(rate, units.Rate(sum/key.video.Length.Seconds()))
+		}
 		table = append(table, scheduler.Demand{
 			Rate: rate / units.Rate(input), Compute: units.FLOPS(c.system.operations(profile, cut) * key.fps / input)})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/emulator/node"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // Diagnosis is what Doctor found. OK is false when something every run needs is not there.
@@ -46,7 +47,7 @@ func Doctor(ctx context.Context) Diagnosis {
 		c := Capability{Name: e.name, Status: "ok", Message: e.present}
 		if err := e.try(ctx); err != nil {
 			c.Status, c.Message, c.Fix = "broken", err.Error(), e.fix
-			if errors.Is(err, features.ErrNotSupported) || errors.Is(err, os.ErrNotExist) || errors.Is(err, node.ErrNoDocker) {
+			if errors.Is(err, features.ErrNotSupported) || errors.Is(err, os.ErrNotExist) || errors.Is(err, node.ErrNoDocker) || errors.Is(err, video.ErrNoFFmpeg) {
 				c.Status = "missing"
 			}
 			if e.required {
@@ -116,6 +117,7 @@ func examinations() []examination {
 		{"rto-min", false, "TCP's minimum timeout can be scaled with the dilation", "a kernel with net.ipv4.tcp_rto_min_us (6.11 or later)", kernel(features.RTOMin)},
 		{"docker", false, "the docker runtime can be used", "install docker.io and start it (make setup does); the native runtime works without",
 			func(ctx context.Context) error { return node.CheckDocker(ctx) }},
+		{"ffmpeg", false, "videos can be replayed", "install ffmpeg; only workloads with a video need it", kernel(video.Check)},
 	}
 }
 

@@ -65,9 +65,12 @@ func (s *system) profile(task workloads.Task, source workloads.Source) model.Pro
 }
 
 // messageBytes is what one frame of a task writes to its connection at a cut: header and payload. A cut
-// at 0 sends the encoded picture. What compression will save depends on the picture, so it is not counted: this is the most a frame
+// at 0 sends the encoded picture; of a video this is the largest. What compression will save depends on the picture, so it is not counted: this is the most a frame
 // can have.
 func (s *system) messageBytes(task workloads.Task, source workloads.Source, cut int) units.Bytes {
+	if cut == 0 && source.Video != nil {
+		return replay.HeaderBytes + source.Video.Largest()
+	}
 	if cut == 0 {
 		return replay.HeaderBytes + source.Input
 	}

@@ -139,6 +139,12 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 			Edge: s.edges[stream.Edge], Captures: stream.Arrivals,
 			Operations: stream.FLOPs, Wire: shape.WireBytes(stream.MessageBytes),
 		}
+		if stream.packets() {
+			for n := range stream.Arrivals {
+				message, _ := stream.message(n)
+				flow.Wires = append(flow.Wires, shape.WireBytes(message))
+			}
+		}
 		if divided {
 			flow.Reserved = stream.Assigned
 			if c, ok := classes[netip.AddrPortFrom(source[stream.Edge], stream.Port)]; ok {

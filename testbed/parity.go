@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/workloads"
-	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
 	"github.com/splitbed/splitbed/workloads/replay"
@@ -81,8 +81,8 @@ func (o *oracle) close() {
 	}
 }
 
-// ask runs a stream's uncut network on a picture. Its answer is good until the next question.
-func (o *oracle) ask(s Stream, picture []byte) ([]float32, error) {
+// ask runs a stream's uncut network on one of its pictures. Its answer is good until the next question.
+func (o *oracle) ask(s Stream, shots *replay.Shots, n int) ([]float32, error) {
 	size := pictureSize{s.Model, s.Height, s.Width}
 	session := o.whole[size]
 	if session == nil {
@@ -95,7 +95,7 @@ func (o *oracle) ask(s Stream, picture []byte) ([]float32, error) {
 		}
 		o.whole[size] = session
 	}
-	if err := camera.Decode(picture, s.Height, s.Width, session.Input()); err != nil {
+	if err := shots.Decode(n, session.Input()); err != nil {
 		return nil, err
 	}
 	return session.Output(), session.Run()
@@ -104,22 +104,27 @@ func (o *oracle) ask(s Stream, picture []byte) ([]float32, error) {
 // parity compares what the two halves of each stream's network answered over the emulated link with what
 // the uncut network answers here to the same picture. It also returns the classes of the uncut networks, of as many
 // pictures as referenceFLOPs allow.
-func (p *Plan) parity(store model.Store, verified []replay.Verified) ([]fidelity.Check, references, error) {
+func (p *Plan) parity(ctx context.Context, store model.Store, verified []replay.Verified) ([]fidelity.Check, references, error) {
 	o := oracle{p, store, map[pictureSize]*engine.Session{}}
 	defer o.close()
 	var checks []fidelity.Check
 	classes, spent := references{}, 0.0
+	films := newFilms(store)
 	for _, v := range verified {
 		s := p.Streams[v.Stream]
-		pictures, err := s.pictures().Load(s.Height, s.Width)
+		pictures, err := films.pictures(ctx, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		if v.Picture < 0 || v.Picture >= len(pictures) {
-			return nil, nil, fmt.Errorf("%s at %s verified picture %d of %d", s.Task, s.Edge, v.Picture, len(pictures))
+		shots, err := pictures.Load(s.Height, s.Width)
+		if err != nil {
+			return nil, nil, err
 		}
-		classes[v.Stream] = make([]int32, len(pictures))
-		for n, picture := range pictures {
+		if v.Picture < 0 || v.Picture >= shots.Len() {
+			return nil, nil, fmt.Errorf("%s at %s verified picture %d of %d", s.Task, s.Edge, v.Picture, shots.Len())
+		}
+		classes[v.Stream] = make([]int32, shots.Len())
+		for n := range shots.Len() {
 			classes[v.Stream][n] = noClass
 			if n != v.Picture {
 				if spent+s.FLOPs+s.TailFLOPs > referenceFLOPs {
@@ -127,7 +132,7 @@ func (p *Plan) parity(store model.Store, verified []replay.Verified) ([]fidelity
 				}
 				spent += s.FLOPs + s.TailFLOPs
 			}
-			answer, err := o.ask(s, picture)
+			answer, err := o.ask(s, shots, n)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -146,7 +151,7 @@ func (r references) mark(streams []Stream, frames []results.Frame) {
 		classes := r[uint32(i)]
 		for n := range s.Arrivals {
 			if len(classes) > 0 {
-				frames[n].Reference = classes[(s.First+n)%len(classes)]
+				frames[n].Reference = classes[s.picture(n, len(classes))]
 			}
 		}
 		frames = frames[len(s.Arrivals):]

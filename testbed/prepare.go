@@ -14,6 +14,7 @@ import (
 	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/engine"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // Plan is everything a run will make and do, decided before anything is made. It is a pure function of
@@ -244,6 +245,11 @@ type networks struct {
 }
 
 func (networks) MinSize(name string) (h, w int, err error) { return model.MinSize(name) }
+
+// Clip is what is replayed of a video.
+func (n networks) Clip(fileOrName string, keyframes bool) (*video.Clip, error) {
+	return video.Probe(n.ctx, videoDir(n.store), fileOrName, keyframes)
+}
 
 // FileSize is the one picture size of an ONNX file, which is imported.
 func (n networks) FileSize(path string, shape []int) (h, w int, err error) {

@@ -1,12 +1,12 @@
 package testbed
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/netip"
 
 	"github.com/splitbed/splitbed/emulator"
-	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
@@ -17,16 +17,16 @@ const (
 	cloudNice = 10
 )
 
-// setup is a node's part in the run. The networks' files come from halves, which makes them if need be.
-func (p *Plan) setup(n emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
+// setup is a node's part in the run. The networks' files come from halves and videos from films, which make them if need be.
+func (p *Plan) setup(ctx context.Context, n emulator.Node, halves *replay.HalfMaker, films *films, log string) (replay.Setup, error) {
 	if n.Name == emulator.CloudName {
-		return p.cloudSetup(n, halves, log)
+		return p.cloudSetup(ctx, n, halves, films, log)
 	}
-	return p.edgeSetup(n, halves, log)
+	return p.edgeSetup(ctx, n, halves, films, log)
 }
 
 // edgeSetup is what an edge has to do: the head of every stream that starts at it.
-func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
+func (p *Plan) edgeSetup(ctx context.Context, node emulator.Node, halves *replay.HalfMaker, films *films, log string) (replay.Setup, error) {
 	setup := replay.Setup{
 		Role: replay.Edge, Address: address(node.Peers[0].Remote),
 		Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Beat: p.beat(),
@@ -43,7 +43,10 @@ func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log strin
 		if task.Half, _, err = halves.Halves(s.Model, s.Height, s.Width, s.Cut); err != nil {
 			return setup, err
 		}
-		task.Pictures, task.First, task.Verify = s.pictures(), uint64(s.First), verified[i]
+		if task.Pictures, err = films.pictures(ctx, s); err != nil {
+			return setup, err
+		}
+		task.First, task.Shows, task.Verify = uint64(s.First), s.shows(), verified[i]
 		for _, at := range s.Arrivals {
 			task.Captures = append(task.Captures, p.wallOffset(at))
 		}
@@ -54,7 +57,7 @@ func (p *Plan) edgeSetup(node emulator.Node, halves *replay.HalfMaker, log strin
 }
 
 // cloudSetup is what the cloud has to do: the tail of every stream.
-func (p *Plan) cloudSetup(node emulator.Node, halves *replay.HalfMaker, log string) (replay.Setup, error) {
+func (p *Plan) cloudSetup(ctx context.Context, node emulator.Node, halves *replay.HalfMaker, films *films, log string) (replay.Setup, error) {
 	setup := replay.Setup{Role: replay.Cloud, Threads: threads(node.CPU), Congestion: p.Network.Congestion, Log: log, Beat: p.beat(), Flows: p.flows("")}
 	if node.CPU == nil {
 		setup.Threads, setup.Nice = p.Host.Cores, cloudNice
@@ -73,6 +76,12 @@ func (p *Plan) cloudSetup(node emulator.Node, halves *replay.HalfMaker, log stri
 		if _, task.Half, err = halves.Halves(s.Model, s.Height, s.Width, s.Cut); err != nil {
 			return setup, err
 		}
+		if s.packets() {
+			if task.Pictures, err = films.pictures(ctx, s); err != nil {
+				return setup, err
+			}
+			task.First, task.Shows = uint64(s.First), s.shows()
+		}
 		setup.Tasks = append(setup.Tasks, task)
 	}
 	return setup, nil
@@ -84,12 +93,6 @@ func (s Stream) task(index int) (replay.Task, error) {
 		return replay.Task{}, fmt.Errorf("%d streams: a run has at most %d", index, math.MaxUint32)
 	}
 	return replay.Task{Stream: uint32(index), Name: s.Task, Edge: s.Edge, Cut: s.Cut, Port: s.Port, Wire: s.Wire, Height: s.Height, Width: s.Width}, nil
-}
-
-// pictures are no more than there are frames to show them: a large run has thousands of streams with one frame each.
-func (s Stream) pictures() replay.Pictures {
-	count := min(workloads.PicturesPerSource, len(s.Arrivals))
-	return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: count}
 }
 
 func address(ip netip.Addr) string { return netip.AddrPortFrom(ip, cloudPort).String() }

@@ -72,11 +72,12 @@ func (p *Plan) carried(edges []results.EdgeSummary) {
 	}
 	for _, s := range p.Streams {
 		e := &edges[index[s.Edge]]
-		for _, at := range s.Arrivals {
+		for n, at := range s.Arrivals {
+			message, _ := s.message(n)
 			if at < 0 || at >= p.Duration {
 				continue
 			}
-			e.Uplink.Measured += results.Figure(8 * float64(shape.WireBytes(s.MessageBytes)) / p.Duration.Seconds())
+			e.Uplink.Measured += results.Figure(8 * float64(shape.WireBytes(message)) / p.Duration.Seconds())
 			e.CPU.UsedGFLOPS += results.Figure(s.FLOPs / 1e9 / p.Duration.Seconds())
 		}
 	}
@@ -96,9 +97,10 @@ func (p *Plan) simulate(s *system) ([]results.Frame, error) {
 	var frames []results.Frame
 	for i, stream := range p.Streams {
 		for n, at := range stream.Arrivals {
+			message, input := stream.message(n)
 			frames = append(frames, results.Frame{
 				Task: stream.Task, Edge: stream.Edge, Frame: int64(stream.First + n), Cut: int32(stream.Cut),
-				InputBytes: int64(stream.Source.Input), WireBytes: int64(stream.MessageBytes),
+				InputBytes: int64(input), WireBytes: int64(message),
 				Captured: at.Seconds(), Started: unknown, Ready: predicted[i].Ready[n].Seconds(), Sent: unknown,
 				Received:    predicted[i].Received[n].Seconds(),
 				TailStarted: unknown, TailEnded: unknown, Answered: unknown, Class: noClass, Reference: noClass,

@@ -6,6 +6,7 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/workloads"
+	"github.com/splitbed/splitbed/workloads/replay"
 )
 
 // Stream is one task's frames at one edge: the unit a run replays, records and judges.
@@ -25,7 +26,7 @@ type Stream struct {
 	Wire     workloads.Wire   `json:"wire"`
 	Source   workloads.Source `json:"source"`
 	// Assigned is the bandwidth the schedule reserves; MessageBytes what a frame writes to its connection, at most where
-	// its tensor is compressed.
+	// its tensor is compressed or it is a packet of a video.
 	Assigned     units.Rate  `json:"assigned"`
 	MessageBytes units.Bytes `json:"message_bytes"`
 	// Port is the first of the two TCP ports its edge sends from where links are divided among tasks; 0 where any will do.
@@ -50,11 +51,39 @@ const mostCompressed = 4
 
 // smallestMessage is what a frame of the stream writes to its connection at least.
 func (s Stream) smallestMessage() units.Bytes {
+	if s.packets() {
+		return replay.HeaderBytes + s.Source.Video.Smallest()
+	}
 	if s.Cut > 0 && s.Wire.Compress != workloads.CompressNone {
 		return s.MessageBytes / mostCompressed
 	}
 	return s.MessageBytes
 }
+
+// packets tells whether its messages are the packets of a video, of which no two need have the same size.
+func (s Stream) packets() bool { return s.Cut == 0 && s.Source.Video != nil }
+
+// meanMessage is what a frame of the stream writes to its connection on average, without compression.
+func (s Stream) meanMessage() float64 {
+	if s.packets() {
+		return replay.HeaderBytes + s.Source.Video.MeanBytes()
+	}
+	return float64(s.MessageBytes)
+}
+
+// message is what frame n of the stream writes to its connection, and the bytes of its encoded picture.
+func (s Stream) message(n int) (message, input units.Bytes) {
+	if s.Source.Video == nil {
+		return s.MessageBytes, s.Source.Input
+	}
+	if input = s.Source.Video.Frames[s.shown(n)].Bytes; s.Cut == 0 {
+		return replay.HeaderBytes + input, input
+	}
+	return s.MessageBytes, input
+}
+
+// shown is which of its video's frames the stream's frame n is.
+func (s Stream) shown(n int) int { return s.Source.Video.Shown(s.Source.Phase, s.Arrivals[n]) }
 
 // streams lists what a schedule makes run, in the order of tasks and their places. The warm-up comes
 // before the window, which is duration long. A task that is deployed for a part of its life has a stream with the frames of that

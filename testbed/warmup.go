@@ -81,9 +81,9 @@ func (t *testbed) setUp(ctx context.Context) error {
 		return cause(ctx, err)
 	}
 	nodes := t.plan.Network.Nodes
-	halves := replay.NewHalfMaker(t.options.Store)
+	halves, films := replay.NewHalfMaker(t.options.Store), newFilms(t.options.Store)
 	for _, n := range slices.Backward(nodes) { // the cloud is the last, and must listen before an edge connects
-		setup, err := t.plan.setup(n, halves, t.dir.nodeLog(n.Name))
+		setup, err := t.plan.setup(ctx, n, halves, films, t.dir.nodeLog(n.Name))
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (p *Plan) warnings() []string {
 func (p *Plan) saturatedLinks() []string {
 	load := map[string]units.Rate{}
 	for _, s := range p.Streams {
-		load[uplink(s.Edge)] += units.Rate(8 * float64(s.MessageBytes) * s.Source.FPS)
+		load[uplink(s.Edge)] += units.Rate(8 * s.meanMessage() * s.Source.FPS)
 	}
 	filled := map[string]bool{}
 	for _, f := range p.Background {

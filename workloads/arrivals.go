@@ -20,6 +20,9 @@ func (s Source) Arrivals(from, to units.Virtual) []units.Virtual {
 	if !(s.FPS > 0) || from >= to {
 		return nil
 	}
+	if s.Video != nil {
+		return s.Video.Times(s.Phase, from, to)
+	}
 	if s.Arrival == Poisson {
 		return s.poisson(from, to)
 	}

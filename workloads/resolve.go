@@ -12,6 +12,7 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/camera"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // ModelInfo is what resolving needs to know of the networks.
@@ -21,6 +22,8 @@ type ModelInfo interface {
 	MinSize(model string) (h, w int, err error)
 	// FileSize is the height and width in pixels of the pictures an ONNX file takes, given a shape [1,3,H,W] or none.
 	FileSize(path string, shape []int) (h, w int, err error)
+	// Clip is what is replayed of a video: a file, or a shipped one by name.
+	Clip(fileOrName string, keyframes bool) (*video.Clip, error)
 }
 
 // Resolved is a workload with everything decided: what each task does at each edge.
@@ -39,6 +42,7 @@ type Resolved struct {
 // of that encoding can be, it is the smallest one, Input is what that picture encodes to, and FPS falls by the same factor. So
 // Input·FPS, the bytes a second a source delivers, is always what the workload asks for (to half a byte a frame).
 //
+// A video's frames keep their size, their times and their bytes, and are scaled only where the network takes no smaller ones.
 // Pictures of a directory keep the aspect of the first of them, and their mean file size is d. A network with a shape runs at
 // that shape alone: its sources with a share of an input have whole frames, at a share of the rate.
 func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelInfo) (*Resolved, error) {
@@ -52,7 +56,7 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	if err := w.Check(topo); err != nil {
 		return nil, err
 	}
-	r := resolver{topo: topo, seed: seed, networks: map[string]*network{}}
+	r := resolver{topo: topo, seed: seed, models: models, networks: map[string]*network{}}
 	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
 	for i := range out.Background {
 		if err := out.Background[i].read(w.source.Field("background").Index(i)); err != nil {
@@ -102,6 +106,7 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 type resolver struct {
 	topo     *topologies.Topology
 	seed     uint64
+	models   ModelInfo
 	networks map[string]*network
 	sources  int
 }
@@ -118,6 +123,7 @@ type wish struct {
 	bytes    float64 // encoded bytes of a frame
 	encoding float64 // raw bytes ÷ encoded bytes of this source's pictures
 	aspect   size
+	clip     *video.Clip // of a video
 }
 
 // picture is the one to run, were there no limit on the number of sizes. rarer says that it holds more bytes than the
@@ -126,7 +132,7 @@ type wish struct {
 func (w wish) picture(smallest size) (picture size, rarer bool) {
 	picture = w.aspect.scaled(w.bytes * w.encoding / channels)
 	least := 0.0
-	if w.source.Frames == "" {
+	if w.source.Frames == "" && w.clip == nil {
 		// Where no size is large enough, making the picture says so.
 		if least = camera.LeastPixels(w.encoding); math.IsInf(least, 1) {
 			least = 0
@@ -156,7 +162,7 @@ func (r *resolver) random(names ...string) *rand.Rand {
 
 // tasks makes the tasks of an entry; smallest is the smallest picture each of its networks takes.
 func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) ([]Task, error) {
-	common, err := pictures(at, t)
+	common, err := r.pictures(at, t)
 	if err != nil {
 		return nil, err
 	}
@@ -171,10 +177,12 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		}
 		net := r.network(task.Model, t.Shape, smallest[task.Model])
 		whole := common
-		if t.Input.Frames == "" {
+		if t.Input.Frames == "" && t.Input.Video == "" {
 			whole.bytes = t.Input.Size.Draw(random.Float64())
 		}
-		if !t.FPS.Constant() { // so that a constant one leaves the other draws as they were
+		if common.clip != nil {
+			task.FPS = common.clip.FPS()
+		} else if !t.FPS.Constant() { // so that a constant one leaves the other draws as they were
 			task.FPS = t.FPS.Draw(random.Float64())
 		}
 		parts := r.parts(t, random)
@@ -184,7 +192,7 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		task.At = make([]Source, len(parts))
 		for i, p := range parts {
 			source := &task.At[i]
-			*source = Source{Edge: p.edge, FPS: task.FPS, Arrival: t.Arrival, Frames: t.Input.Frames}
+			*source = Source{Edge: p.edge, FPS: task.FPS, Arrival: t.Arrival, Frames: t.Input.Frames, Video: common.clip}
 			net.add(t, source, whole, p.part)
 		}
 		out = append(out, task)
@@ -192,9 +200,17 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 	return out, nil
 }
 
-// pictures is what a task's frames have in common: for those of a directory everything, for synthetic ones all but
+// pictures is what a task's frames have in common: for those of a directory or a video everything, for synthetic ones all but
 // their size.
-func pictures(at spec.Cursor, t TaskSpec) (wish, error) {
+func (r *resolver) pictures(at spec.Cursor, t TaskSpec) (wish, error) {
+	if t.Input.Video != "" {
+		clip, err := r.models.Clip(t.Input.Video, t.Input.Keyframes)
+		if err != nil {
+			return wish{}, at.Field("input").Field("video").Wrap(err)
+		}
+		shown := size{clip.Height, clip.Width}
+		return wish{bytes: clip.MeanBytes(), encoding: channels * shown.pixels() / clip.MeanBytes(), aspect: shown, clip: clip}, nil
+	}
 	if t.Input.Frames == "" {
 		return wish{encoding: t.Encoding, aspect: fourToThree()}, nil
 	}
@@ -245,7 +261,7 @@ func (n *network) settle() {
 		s := w.source
 		s.Height, s.Width = picture.height, picture.width
 		s.Input = units.Bytes(max(1, math.Round(w.bytes)))
-		if rarer[i] {
+		if rarer[i] && w.clip == nil {
 			s.Input = units.Bytes(max(1, math.Round(picture.encoded(w.encoding))))
 			s.FPS *= w.bytes / float64(s.Input)
 		}
@@ -255,7 +271,11 @@ func (n *network) settle() {
 // draw takes a source's seed and phase from its stream.
 func (s *Source) draw(random *rand.Rand) {
 	s.Seed = random.Uint64()
-	if s.Arrival == Periodic {
+	switch {
+	case s.Arrival != Periodic:
+	case s.Video != nil:
+		s.Phase = units.Virtual(random.Float64() * float64(s.Video.Length))
+	default:
 		s.Phase = units.Virtual(random.Float64() * period(s.FPS))
 	}
 }

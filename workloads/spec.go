@@ -5,6 +5,7 @@ import (
 
 	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // Workload is what a workload file says.
@@ -30,8 +31,8 @@ type TaskSpec struct {
 	Input Input   `yaml:"input,flow" json:"input"`
 	// Encoding is raw 8-bit RGB bytes ÷ encoded bytes of a picture.
 	Encoding float64 `yaml:"encoding" json:"encoding"`
-	// FPS is frames a second, drawn once for each task.
-	FPS      spec.Distribution[float64] `yaml:"fps,flow" json:"fps"`
+	// FPS is frames a second, drawn once for each task; a video has its own.
+	FPS      spec.Distribution[float64] `yaml:"fps,omitempty,flow" json:"fps,omitzero"`
 	Arrival  string                     `yaml:"arrival" json:"arrival"`
 	Deadline units.Virtual              `yaml:"deadline" json:"deadline"`
 	Wire     Wire                       `yaml:"wire,flow" json:"wire"`
@@ -122,6 +123,12 @@ func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
 	}
 	if p.Count == 0 && c.Has("count") {
 		return c.Field("count").Errorf("at least 1", "no task is made")
+	}
+	if p.Input.Video != "" {
+		if c.Has("fps") {
+			return c.Field("fps").Errorf("no fps beside a video", "the video's frames have times of their own")
+		}
+		p.FPS = spec.Distribution[float64]{}
 	}
 	if p.Model.file() {
 		path, err := c.Field("model").Path(p.Model[0].Model)
@@ -224,18 +231,34 @@ func (s Share) MarshalYAML() (any, error) {
 	return s.Kind, nil
 }
 
-// Input is the size of a frame: encoded bytes, drawn once for each task, or the pictures of a directory.
+// Input is the size of a frame: encoded bytes, drawn once for each task, the pictures of a directory, or a video's frames.
 type Input struct {
 	Size   spec.Distribution[units.Bytes]
 	Frames string
+	// Video is a file, or the name of a shipped one. With Keyframes only its key frames are captured.
+	Video     string
+	Keyframes bool
 }
 
-const allowedInputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, or {frames: DIR}"
+const allowedInputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, {frames: DIR}, or {video: FILE, keyframes: true}"
 
 // UnmarshalSpec reads a size, a distribution of sizes or a directory.
 func (in *Input) UnmarshalSpec(c spec.Cursor) error {
 	if c.Has("video") {
-		return c.Field("video").NotYet("a video", allowedInputs)
+		var file videoInput
+		if err := c.Decode(&file); err != nil {
+			return err
+		}
+		if file.Video == "" {
+			return c.Field("video").Errorf("a file, or "+strings.Join(video.Shipped(), ", "), "no video is named")
+		}
+		*in = Input{Video: file.Video, Keyframes: file.Keyframes}
+		if video.IsShipped(file.Video) {
+			return nil
+		}
+		path, err := c.Field("video").Path(file.Video)
+		in.Video = path
+		return err
 	}
 	if c.Has("frames") {
 		var dir struct {
@@ -254,8 +277,16 @@ func (in *Input) UnmarshalSpec(c spec.Cursor) error {
 
 // MarshalYAML writes the form UnmarshalSpec reads.
 func (in Input) MarshalYAML() (any, error) {
-	if in.Frames != "" {
+	switch {
+	case in.Frames != "":
 		return map[string]string{"frames": in.Frames}, nil
+	case in.Video != "":
+		return videoInput{in.Video, in.Keyframes}, nil
 	}
 	return in.Size, nil
+}
+
+type videoInput struct {
+	Video     string `yaml:"video"`
+	Keyframes bool   `yaml:"keyframes"`
 }

@@ -1,6 +1,9 @@
 package workloads
 
-import "github.com/splitbed/splitbed/internal/units"
+import (
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/workloads/video"
+)
 
 // DType is the type activations travel as.
 type DType string
@@ -60,12 +63,15 @@ type Source struct {
 	Width  int         `json:"width"`
 	// FPS is the mean number of frames a second.
 	FPS float64 `json:"fps"`
-	// Phase is the capture time of the first frame of a periodic source, in [0, 1/FPS).
+	// Phase is the capture time of the first frame of a periodic source, in [0, 1/FPS); of a video, the place in it at time 0.
 	Phase units.Virtual `json:"phase"`
-	// Arrival is "periodic", "synchronised" or "poisson".
+	// Arrival is "periodic", "synchronised" or "poisson". A video's frames come when they are shown.
 	Arrival string `json:"arrival"`
 	// Seed draws the pictures and, where they are random, the arrivals.
 	Seed uint64 `json:"seed"`
 	// Frames is a directory of JPEG pictures to use; empty for synthetic camera scenes.
 	Frames string `json:"frames,omitempty"`
+	// Video is what is replayed instead of pictures of one size, from Phase on; nil where there is none. Input is its frames' mean
+	// size and FPS their mean rate.
+	Video *video.Clip `json:"-"`
 }

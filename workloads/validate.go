@@ -90,7 +90,11 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if err := t.validateInput(c); err != nil {
 		return err
 	}
-	if !(t.FPS.Low > 0 && t.FPS.High <= maxFPS) {
+	if t.Input.Video != "" {
+		if err := t.validateVideo(c); err != nil {
+			return err
+		}
+	} else if !(t.FPS.Low > 0 && t.FPS.High <= maxFPS) {
 		return c.Field("fps").Errorf(fmt.Sprintf("above 0, at most %d", maxFPS), "%v is no number of frames a second%s", t.FPS, boundable(t.FPS.Kind))
 	}
 	if err := arrivals().Check(c.Field("arrival"), t.Arrival); err != nil {
@@ -208,7 +212,7 @@ func (t TaskSpec) validateInput(c spec.Cursor) error {
 	if !(t.Encoding >= 1 && t.Encoding <= 1000) {
 		return c.Field("encoding").Errorf("1 to 1000", "%v is not raw bytes per encoded byte", t.Encoding)
 	}
-	if t.Input.Frames != "" {
+	if t.Input.Frames != "" || t.Input.Video != "" {
 		return nil
 	}
 	at := c.Field("input")
@@ -220,6 +224,18 @@ func (t TaskSpec) validateInput(c spec.Cursor) error {
 	case float64(t.Input.Size.High)*t.Encoding > float64(maxPicture):
 		return at.Errorf(fmt.Sprintf("pictures of at most %v raw", maxPicture),
 			"a frame of %v at an encoding of %v is larger than any camera's%s", t.Input.Size.High, t.Encoding, boundable(t.Input.Size.Kind))
+	}
+	return nil
+}
+
+// validateVideo refuses what a video's frames, which come when they are shown, cannot have.
+func (t TaskSpec) validateVideo(c spec.Cursor) error {
+	if t.Arrival != Periodic && t.Arrival != Synchronised {
+		return c.Field("arrival").Errorf(Periodic+" (each source begins at a place of its own) or "+Synchronised,
+			"a video's frames come when they are shown, not by %s arrivals", t.Arrival)
+	}
+	if t.Share.Kind != Full {
+		return c.Field("share").Errorf(Full, "a video's frames cannot be shared out")
 	}
 	return nil
 }

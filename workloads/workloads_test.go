@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"github.com/splitbed/splitbed/workloads/camera"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // contents compares workloads by what they say, not by where they stand.
@@ -31,6 +33,16 @@ func (s smallest) MinSize(model string) (h, w int, err error) {
 		return 0, 0, fmt.Errorf("%q is no network; known are alexnet, cnn1", model)
 	}
 	return size.height, size.width, nil
+}
+
+// Clip is half a second of video.
+func (smallest) Clip(_ string, keyframes bool) (*video.Clip, error) {
+	clip := &video.Clip{Height: 48, Width: 64, Keyframes: keyframes, Length: 500e6}
+	clip.Frames = []video.Frame{{At: 0, Bytes: 900, Key: true}}
+	if !keyframes {
+		clip.Frames = append(clip.Frames, video.Frame{At: 100e6, Bytes: 100}, video.Frame{At: 300e6, Bytes: 50})
+	}
+	return clip, nil
 }
 
 // FileSize is the shape's or, where a file has one of its own, 48×64.
@@ -182,7 +194,7 @@ func TestPathsStartFromTheFilesDirectory(t *testing.T) {
 
 func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	const shares = "full, proportional, even, dirichlet, {subset: n}, or parts such as {gw-a: 0.7, gw-b: 0.3}"
-	const inputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, or {frames: DIR}"
+	const inputs = "bytes such as 200kB, a distribution such as {uniform: [100kB, 1MB]}, {frames: DIR}, or {video: FILE, keyframes: true}"
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":        {task("deadlin: 2s"), `w.yaml:3: tasks[0].deadlin: unknown key; did you mean deadline?; allowed: name, count, model, shape, edges, share, input, encoding, fps, arrival, deadline, wire, start, stop, life`},
 		"no model":           {"name: w\ntasks:\n  - name: cam\n    input: 1kB\n", `w.yaml:3: tasks[0].model: is missing; allowed: a built-in network such as alexnet, the path of an .onnx file, a list of built-in networks, or their weights such as {alexnet: 3, vgg16: 1}`},
@@ -196,7 +208,6 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"input 0":            {"name: w\ntasks:\n  - {name: a, model: m, input: 0kB}\n", `w.yaml:3: tasks[0].input: a frame of 0B is none; allowed: ` + inputs},
 		"input in bits":      {"name: w\ntasks:\n  - {name: a, model: m, input: 200kb}\n", `w.yaml:3: tasks[0].input: "200kb": kb is bits, and a size is in bytes; allowed: bytes such as 800B, 200kB or 1.5MB (decimal), 64KiB or 2MiB (binary)`},
 		"input too large":    {"name: w\ntasks:\n  - {name: a, model: m, input: 1GB}\n", `w.yaml:3: tasks[0].input: a frame of 1GB at an encoding of 3.1 is larger than any camera's; allowed: pictures of at most 201.326592MB raw`},
-		"video":              {"name: w\ntasks:\n  - {name: a, model: m, input: {video: a.mp4, keyframes: true}}\n", `w.yaml:3: tasks[0].input.video: a video is not supported yet; allowed: ` + inputs},
 		"fps 0":              {task("fps: 0"), `w.yaml:3: tasks[0].fps: 0 is no number of frames a second; allowed: above 0, at most 1000`},
 		"fps NaN":            {task("fps: .NaN"), `w.yaml:3: tasks[0].fps: ".NaN" does not belong here; allowed: a number`},
 		"encoding 0":         {task("encoding: 0"), `w.yaml:3: tasks[0].encoding: 0 is not raw bytes per encoded byte; allowed: 1 to 1000`},
@@ -638,5 +649,7 @@ func TestDistributionsAreDrawnByTaskAndSurviveBeingWritten(t *testing.T) {
 type anySize struct{}
 
 func (anySize) MinSize(string) (h, w int, err error) { return 4, 4, nil }
+
+func (anySize) Clip(string, bool) (*video.Clip, error) { return nil, errors.New("no videos here") }
 
 func (anySize) FileSize(string, []int) (h, w int, err error) { return 4, 4, nil }

@@ -49,6 +49,20 @@ func modelCommand() *cli.Command {
 				shapeFlag(),
 			},
 			Action: cutModel,
+		}, {
+			Name:  "fit",
+			Usage: "fit the last layer of " + engine.Fitted + " to a cat and a dog, and say how often it is right about others",
+			Description: "As transfer learning does: ridge regression on what the layers before the last make of synthetic camera scenes. The network comes with " +
+				"the weights this made; --shipped asks it as it is, without fitting anything.",
+			Flags: []cli.Flag{
+				&cli.IntFlag{Name: "pictures", Value: 600, Usage: "`NUMBER` of scenes to fit to"},
+				&cli.IntFlag{Name: "held-out", Value: 200, Usage: "`NUMBER` of other scenes to ask about"},
+				&cli.BoolFlag{Name: "shipped", Usage: "ask the network with the weights it has"},
+				&cli.StringFlag{Name: "out", Usage: "write the weights to `FILE`, as workloads/model/alexnet2.fit holds them"},
+				shapeFlag(),
+				jsonFlag(),
+			},
+			Action: fitModel,
 		}},
 	}
 }
@@ -263,6 +277,63 @@ func cutModel(c *cli.Context) error {
 	}
 	return nil
 }
+
+func fitModel(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return &testbed.InputError{Err: fmt.Errorf("fit takes no argument: %s is what there is to fit", engine.Fitted)}
+	}
+	pictures, held := c.Int("pictures"), c.Int("held-out")
+	if pictures < 4 || held < 1 || pictures > mostFitted || held > mostFitted {
+		return &testbed.InputError{Err: fmt.Errorf("--pictures takes 4 to %d, --held-out 1 to %d", mostFitted, mostFitted)}
+	}
+	height, width, err := model.UsualSize(engine.Fitted)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("shape") {
+		shape, err := parseShape(c.String("shape"))
+		if err != nil {
+			return &testbed.InputError{Err: fmt.Errorf("--shape: %w", err)}
+		}
+		height, width = shape[2], shape[3]
+	}
+	if _, err := model.Describe(engine.Fitted, height, width); err != nil {
+		return &testbed.InputError{Err: err}
+	}
+	store, err := model.DefaultStore()
+	if err != nil {
+		return err
+	}
+	if err := engine.Init(); err != nil {
+		return err
+	}
+	var report engine.FitReport
+	if c.Bool("shipped") {
+		report, err = engine.Accuracy(c.Context, store, height, width, held)
+	} else {
+		var fit model.Fit
+		if fit, report, err = engine.FitCatDog(c.Context, store, height, width, pictures, held); err == nil && c.String("out") != "" {
+			err = atomicfile.WriteBytes(c.String("out"), fit.Encode())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, report)
+	}
+	if report.Pictures > 0 {
+		fmt.Fprintf(c.App.Writer, "%s at %d×%d, fitted to %d pictures (ridge %g; leave-one-out %.1f %%)\n",
+			report.Model, report.Height, report.Width, report.Pictures, report.Ridge, 100*report.LeaveOneOut)
+	} else {
+		fmt.Fprintf(c.App.Writer, "%s at %d×%d, as shipped\n", report.Model, report.Height, report.Width)
+	}
+	fmt.Fprintf(c.App.Writer, "right about %.1f %% of %d others (chance: 50 %%)\n", 100*report.Accuracy, report.HeldOut)
+	return nil
+}
+
+// mostFitted bounds the pictures of a fit, whose time grows with their number and then with its cube.
+const mostFitted = 5000
 
 // parseShape reads "1,3,H,W".
 func parseShape(s string) ([]int, error) {

@@ -63,3 +63,21 @@ func normaliseYCbCr(p *image.YCbCr, dst []float32) {
 }
 
 func normalise(p uint8) float32 { return float32(p)*model.NormaliseScale + model.NormaliseOffset }
+
+// Normalise is Decode of a picture that is decoded already: h rows of w interleaved 8-bit RGB pixels.
+func Normalise(rgb []byte, h, w int, dst []float32) error {
+	if h < 1 || w < 1 || len(dst) != 3*h*w || len(rgb) != 3*h*w {
+		return fmt.Errorf("normalise a picture of %d×%d pixels: %d bytes and a tensor of %d elements, 3·h·w is %d", h, w, len(rgb), len(dst), 3*h*w)
+	}
+	var table [256]float32
+	for v := range table {
+		table[v] = normalise(uint8(v))
+	}
+	plane := h * w
+	red, green, blue := dst[:plane], dst[plane:2*plane], dst[2*plane:]
+	for i := range plane {
+		p := rgb[3*i : 3*i+3]
+		red[i], green[i], blue[i] = table[p[0]], table[p[1]], table[p[2]]
+	}
+	return nil
+}

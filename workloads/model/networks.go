@@ -26,6 +26,7 @@ type layer struct {
 //
 //   - alexnet: Krizhevsky, Sutskever and Hinton (NIPS 2012), in one piece instead of two groups and without
 //     response normalisation; 62 million weights.
+//   - alexnet2: the same with two answers, "cat" and "dog"; its last layer is fitted, see [Fit].
 //   - cnn1, cnn2: the five-layer examples of Li, Ota and Dong (IEEE Network 2018); their fully connected layer averages to
 //     a small grid first, so that they take smaller pictures too.
 //   - lenet5: LeCun, Bottou, Bengio and Haffner (Proc. IEEE 1998), on colour pictures and with all maps connected.
@@ -39,7 +40,7 @@ type layer struct {
 //     pooling pads as nin's does.
 func networks() []network {
 	return []network{
-		alexnet(), cnn1(), cnn2(), lenet5(), mobilenet(), nin(), resnet18(), squeezenet(), vgg16(), vggf(),
+		alexnet(), alexnet2(), cnn1(), cnn2(), lenet5(), mobilenet(), nin(), resnet18(), squeezenet(), vgg16(), vggf(),
 	}
 }
 
@@ -54,6 +55,14 @@ func alexnet() network {
 		{"fc7", []operation{full{out: 4096}}},
 		{"fc8", []operation{full{out: 1000, linear: true}, softmax{}}},
 	}}
+}
+
+func alexnet2() network {
+	n := alexnet()
+	n.name, n.height, n.width = "alexnet2", 720, 1280
+	last := len(n.layers) - 1
+	n.layers[last] = layer{n.layers[last].name, []operation{full{out: 2, linear: true, fitted: catDogFit}, softmax{}}}
+	return n
 }
 
 func cnn1() network {

@@ -112,10 +112,12 @@ func (a averageTo) add(p *planner, in spot) (spot, error) {
 	}), nil
 }
 
-// full is a fully connected layer with a bias and, unless linear, a ReLU.
+// full is a fully connected layer with a bias and, unless linear, a ReLU. Its weights are drawn, or, where fitted is not empty, those
+// of the fit in it.
 type full struct {
 	out    int
 	linear bool
+	fitted string
 }
 
 func (f full) add(p *planner, in spot) (spot, error) {
@@ -128,8 +130,8 @@ func (f full) add(p *planner, in spot) (spot, error) {
 		op: "Gemm", in: []string{in.tensor}, shape: []int{f.out},
 		attrs: []attribute{{name: "transB", value: 1}},
 		weights: []weightSpec{
-			{role: "w", dims: []int{f.out, fan}, fanIn: fan},
-			{role: "b", dims: []int{f.out}},
+			{role: "w", dims: []int{f.out, fan}, fanIn: fan, fitted: f.fitted},
+			{role: "b", dims: []int{f.out}, fitted: f.fitted},
 		},
 		perOutput: 2 * fan,
 	})

@@ -13,6 +13,9 @@ type weightSpec struct {
 	fanIn      int // inputs of one output; 0 for a bias
 	// depthwise: the inputs are neighbours in one channel of the picture.
 	depthwise bool
+	// fitted is the fit the values come from, a little-endian float32 each: those of weights, then that of the bias. Empty where they
+	// are drawn.
+	fitted string
 }
 
 func (w weightSpec) shape() []int64 {
@@ -60,6 +63,9 @@ const biasSpread = 0.1
 // those the answer would come from the biases alone.
 func (w weightSpec) appendRow(to []byte, r int) []byte {
 	n := w.rowLen()
+	if w.fitted != "" {
+		return w.appendFitted(to, r)
+	}
 	key := splitmix(weightSeed ^ hash(w.name))
 	base := uint64(r) << 32
 	draw := func(j int) int32 { // uniform in [-2^23, 2^23)

@@ -43,6 +43,7 @@ type cloudTask struct {
 	Task
 	codec    *wire.Codec // of the tensors that come; nil at cut 0
 	exact    *wire.Codec // of those to verify
+	shots    *Shots      // of a video at cut 0
 	tail     half        // the compute thread's
 	payloads buffers
 }
@@ -56,6 +57,14 @@ func newCloud(ctx context.Context, n *node) (_ *cloud, err error) {
 				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
 			}
 			if t.exact, err = n.codec(exactly(), task.Half.Input); err != nil {
+				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
+			}
+		}
+		if task.Cut == 0 && task.Pictures.Reel != nil {
+			if t.shots, err = task.Pictures.Load(task.Height, task.Width); err != nil {
+				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
+			}
+			if err := task.validateShows(t.shots.Len()); err != nil {
 				return nil, fmt.Errorf("task %s at %s: %w", task.Name, task.Edge, err)
 			}
 		}
@@ -341,7 +350,11 @@ func (c *cloud) runTail(conn *conn, t *cloudTask, h Header, payload []byte) {
 // infer runs the tail on a payload.
 func (t *cloudTask) infer(h Header, payload []byte) error {
 	input := t.tail.Input()
-	if t.Cut == 0 {
+	if t.shots != nil {
+		if err := t.shots.Decode(t.shown(h.Frame, t.shots.Len()), input); err != nil {
+			return err
+		}
+	} else if t.Cut == 0 {
 		if err := camera.Decode(payload, t.Height, t.Width, input); err != nil {
 			return err
 		}

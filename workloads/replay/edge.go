@@ -14,7 +14,6 @@ import (
 
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/units"
-	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/wire"
 )
 
@@ -39,8 +38,8 @@ type edge struct {
 type edgeTask struct {
 	Task
 	codec    *wire.Codec // the compute thread's; nil at cut 0
-	pictures [][]byte
-	tensors  [][]float32 // decoded pictures, [1,3,h,w] each; none at cut 0
+	shots    *Shots
+	tensors  [][]float32 // decoded pictures, [1,3,h,w] each; none at cut 0, or of a video, whose frames are too many
 	head     half
 	conn     *conn
 	reply    [answerBytes]byte
@@ -134,15 +133,18 @@ func (e *edge) loadPictures(ctx context.Context) error {
 }
 
 func (t *edgeTask) load() (err error) {
-	if t.pictures, err = t.Pictures.Load(t.Height, t.Width); err != nil {
+	if t.shots, err = t.Pictures.Load(t.Height, t.Width); err != nil {
 		return err
 	}
-	if t.Cut == 0 {
+	if err := t.validateShows(t.shots.Len()); err != nil {
+		return err
+	}
+	if t.Cut == 0 || t.Pictures.Reel != nil {
 		return nil
 	}
-	for i, picture := range t.pictures {
+	for i := range t.shots.Len() {
 		tensor := make([]float32, 3*t.Height*t.Width)
-		if err := camera.Decode(picture, t.Height, t.Width, tensor); err != nil {
+		if err := t.shots.Decode(i, tensor); err != nil {
 			return fmt.Errorf("picture %d: %w", i, err)
 		}
 		t.tensors = append(t.tensors, tensor)
@@ -152,10 +154,10 @@ func (t *edgeTask) load() (err error) {
 
 func (t *edgeTask) size() StreamSize {
 	var input units.Bytes
-	for _, p := range t.pictures {
-		input += units.Bytes(len(p))
+	for i := range t.shots.Len() {
+		input += units.Bytes(len(t.shots.Encoded(i)))
 	}
-	input /= units.Bytes(len(t.pictures))
+	input /= units.Bytes(t.shots.Len())
 	wire := HeaderBytes + input
 	if t.Cut > 0 {
 		wire = HeaderBytes + units.Bytes(t.codec.Bytes())
@@ -232,7 +234,7 @@ func (e *edge) fire(now int64) {
 func (e *edge) capture(c capture) {
 	t := c.task
 	f := &frame{task: t, number: c.frame, fired: clock.Now()}
-	picture := t.pictures[c.frame%uint64(len(t.pictures))]
+	picture := t.shots.Encoded(t.shown(c.frame, t.shots.Len()))
 	e.captured.Add(1)
 	line := logLine{Stream: t.Stream, Frame: c.frame, Captured: c.at, Fired: f.fired, Input: len(picture)}
 	if t.Cut > 0 {
@@ -276,7 +278,11 @@ func (e *edge) runHead(f *frame) {
 // encode runs the head on a frame's picture and puts its output into a buffer as the codec says. It runs on the compute
 // thread.
 func (t *edgeTask) encode(number uint64, codec *wire.Codec, buffer []byte) (Header, []byte, error) {
-	copy(t.head.Input(), t.tensors[number%uint64(len(t.tensors))])
+	if shown := t.shown(number, t.shots.Len()); len(t.tensors) > 0 {
+		copy(t.head.Input(), t.tensors[shown])
+	} else if err := t.shots.Decode(shown, t.head.Input()); err != nil {
+		return Header{}, nil, err
+	}
 	if err := t.head.Run(); err != nil {
 		return Header{}, nil, err
 	}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads"
-	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/model"
+	"github.com/splitbed/splitbed/workloads/video"
 )
 
 // Role is a node's part in a run.
@@ -68,11 +68,14 @@ type Task struct {
 	// Height and Width are the size of the network's input in pixels.
 	Height int `json:"height"`
 	Width  int `json:"width"`
-	// Pictures are what the task captures in turn (edge).
+	// Pictures are what the task captures in turn (edge). The cloud has those of a video at cut 0, too: a packet cannot be decoded
+	// without the ones before it, so the network computes on the picture that the packet stands for.
 	Pictures Pictures `json:"pictures,omitzero"`
+	// Shows are the pictures of the frames from First on, by number; where it is empty they come in turn.
+	Shows []int `json:"shows,omitempty"`
 	// Captures are the times at which frames are captured, in wall nanoseconds from the start; ascending (edge).
 	Captures []int64 `json:"captures,omitempty"`
-	// First is the number of the first of these frames (edge).
+	// First is the number of the first of these frames (edge, and in the cloud with Shows).
 	First uint64 `json:"first,omitempty"`
 	// Verify says that a frame of this task is computed once more after the run (edge), see [Conn.Verify].
 	Verify bool `json:"verify,omitempty"`
@@ -87,17 +90,32 @@ type Pictures struct {
 	Bytes units.Bytes `json:"bytes,omitempty"`
 	// Count is the number of different pictures, at least 1.
 	Count int `json:"count"`
+	// Reel is a video's frames; nil where there is none, and all there is where there is one.
+	Reel *video.Reel `json:"reel,omitempty"`
 }
 
-// Load makes or reads the pictures for a network that takes h × w pixels.
-func (p Pictures) Load(h, w int) ([][]byte, error) {
-	if p.Count < 1 {
-		return nil, fmt.Errorf("%d pictures: at least one is needed", p.Count)
+// shown is the picture that a frame shows, of so many.
+func (t Task) shown(frame uint64, pictures int) int {
+	if len(t.Shows) == 0 {
+		return int(frame % uint64(pictures))
 	}
-	if p.Directory != "" {
-		return camera.Directory(p.Directory, h, w, p.Count)
+	// A frame before or after those announced is none of a run's; it shows what is nearest.
+	at := 0
+	if frame > t.First {
+		at = int(min(frame-t.First, uint64(len(t.Shows)-1)))
 	}
-	return camera.Scene(p.Seed, h, w, p.Bytes, p.Count)
+	return t.Shows[at]
+}
+
+// validateShows refuses pictures that are not there.
+func (t Task) validateShows(pictures int) error {
+	if len(t.Shows) == 0 {
+		return nil
+	}
+	if least, most := slices.Min(t.Shows), slices.Max(t.Shows); least < 0 || most >= pictures {
+		return fmt.Errorf("its frames show pictures %d to %d of %d", least, most, pictures)
+	}
+	return nil
 }
 
 // Flow is one background flow beside the tasks.

@@ -65,8 +65,8 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, picture := range pictures {
-			output := whole(t, b.store, task.model, picture)
+		for n := range pictures.Len() {
+			output := whole(t, b.store, task.model, pictures.Encoded(n))
 			class, _ := argmax(output)
 			classes[spec.Name] = append(classes[spec.Name], class)
 			outputs[spec.Name] = append(outputs[spec.Name], output)

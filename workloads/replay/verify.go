@@ -35,9 +35,9 @@ func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
 	}); err != nil {
 		return v, err
 	}
-	v.Picture = int(v.Frame % uint64(len(t.pictures)))
+	v.Picture = t.shown(v.Frame, t.shots.Len())
 
-	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.pictures[v.Picture]
+	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.shots.Encoded(v.Picture)
 	if t.Cut > 0 {
 		exact, err := e.codec(exactly(), t.Half.Output)
 		if err != nil {
