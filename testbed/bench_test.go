@@ -73,14 +73,16 @@ func BenchmarkCleanRuns(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			if s.Verdict == results.Invalid {
+				invalid++
+			}
 			for _, c := range s.Fidelity.Checks {
 				if c.Name == "timer_lateness" {
 					late = max(late, float64(c.Value))
 				}
-			}
-			if s.Verdict == results.Invalid {
-				invalid++
-				b.Logf("invalid: %s", s.Reason)
+				if !c.OK {
+					b.Logf("invalid: %s of %s is %.3g, the limit is %.3g", c.Name, c.Subject, float64(c.Value), float64(c.Limit))
+				}
 			}
 		}
 		b.ReportMetric(float64(invalid), "invalid-of-10")
