@@ -12,44 +12,56 @@ type heapItem[T any] struct {
 	order int
 }
 
-func (h *heap[T]) less(a, b int) bool {
-	c := h.compare(h.items[a].value, h.items[b].value)
-	return c < 0 || c == 0 && h.items[a].order < h.items[b].order
+func (h *heap[T]) len() int { return len(h.items) }
+
+// least is the one that pop would take. There must be one.
+func (h *heap[T]) least() *T { return &h.items[0].value }
+
+func (h *heap[T]) before(a, b *heapItem[T]) bool {
+	c := h.compare(a.value, b.value)
+	return c < 0 || c == 0 && a.order < b.order
 }
 
 func (h *heap[T]) push(value T) {
-	h.items = append(h.items, heapItem[T]{value, h.pushed})
+	item := heapItem[T]{value, h.pushed}
 	h.pushed++
-	for n := len(h.items) - 1; n > 0; {
+	h.items = append(h.items, item)
+	n := len(h.items) - 1
+	for n > 0 {
 		parent := (n - 1) / 2
-		if !h.less(n, parent) {
-			return
+		if !h.before(&item, &h.items[parent]) {
+			break
 		}
-		h.items[n], h.items[parent] = h.items[parent], h.items[n]
+		h.items[n] = h.items[parent]
 		n = parent
 	}
+	h.items[n] = item
 }
 
-// pop takes the least one; it is false where there is none.
-func (h *heap[T]) pop() (value T, ok bool) {
-	if len(h.items) == 0 {
-		return value, false
-	}
-	value = h.items[0].value
+// pop takes the least one. There must be one.
+func (h *heap[T]) pop() T {
+	value := h.items[0].value
 	last := len(h.items) - 1
-	h.items[0] = h.items[last]
+	item := h.items[last]
 	h.items = h.items[:last]
-	for n := 0; ; {
-		least := n
-		for child := 2*n + 1; child <= 2*n+2 && child < last; child++ {
-			if h.less(child, least) {
-				least = child
-			}
-		}
-		if least == n {
-			return value, true
-		}
-		h.items[n], h.items[least] = h.items[least], h.items[n]
-		n = least
+	if last == 0 {
+		return value
 	}
+	n := 0
+	for {
+		child := 2*n + 1
+		if child >= last {
+			break
+		}
+		if child+1 < last && h.before(&h.items[child+1], &h.items[child]) {
+			child++
+		}
+		if !h.before(&h.items[child], &item) {
+			break
+		}
+		h.items[n] = h.items[child]
+		n = child
+	}
+	h.items[n] = item
+	return value
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/splitbed/splitbed/internal/units"
 )
@@ -43,10 +44,6 @@ func PredictTCP(net Network, tcp TCP, flows []Flow) ([]Predicted, error) {
 	fluid := newFluid(net, flows)
 	fluid.compute()
 	m := newPackets(net, tcp, flows)
-	for n := range fluid.frames {
-		frame := &fluid.frames[n]
-		m.events.push(event{at: frame.ready, kind: isReady, packet: packet{flow: frame.flow, frame: n}})
-	}
 	m.run(fluid.frames)
 	return fluid.predicted(), nil
 }
@@ -78,38 +75,42 @@ type packets struct {
 	shared []server
 	own    [][]server
 	events heap[event]
+	frames []fluidFrame
 }
 
 // packet is one on its way: a part of a frame, the last one or not.
 type packet struct {
-	flow, frame int
-	bits        float64
-	last        bool
-	sent        float64
+	flow, frame int32
 	// hop is the one it is at.
-	hop int
-	// tag orders packets at a hop that its flows share by weight.
-	tag float64
+	hop  int32
+	last bool
+	bits float64
+	sent float64
 }
 
 type event struct {
-	at     float64
-	kind   kind
-	packet packet
+	at float64
+	packet
+	kind kind
 }
 
 // kind tells what happens. Of what happens in one moment, acknowledgements come last, as they are of what was sent before.
 type kind uint8
 
 const (
-	isReady kind = iota
-	arrives      // a packet, at its hop
-	departs      // a packet, from its hop, where the next has to be chosen then
+	arrives kind = iota // a packet, at its hop
+	departs             // a packet, from its hop, where the next has to be chosen then
 	isAcknowledged
 )
 
 func compareEvents(a, b event) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.kind, b.kind))
+	switch {
+	case a.at < b.at:
+		return -1
+	case a.at > b.at:
+		return 1
+	}
+	return int(a.kind) - int(b.kind)
 }
 
 func newPackets(net Network, tcp TCP, flows []Flow) *packets {
@@ -143,42 +144,49 @@ func newPackets(net Network, tcp TCP, flows []Flow) *packets {
 
 // run lets everything happen, and notes when each frame's last packet is in the cloud.
 func (m *packets) run(frames []fluidFrame) {
-	for {
-		e, ok := m.events.pop()
-		if !ok {
-			return
-		}
-		flow := e.packet.flow
-		c := &m.connections[flow]
+	m.frames = frames
+	order := make([]int, len(frames))
+	for n := range order {
+		order[n] = n
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(frames[a].ready, frames[b].ready) })
+	for _, n := range order {
+		f := &frames[n]
+		m.happen(f.ready)
+		m.connections[f.flow].add(packet{flow: int32(f.flow), frame: int32(n)}, m.flows[f.flow].wire(f.n), m.net.Packet)
+		m.send(f.flow, f.ready)
+	}
+	m.happen(math.Inf(1))
+}
+
+// happen lets happen what does before a time.
+func (m *packets) happen(until float64) {
+	for m.events.len() > 0 && m.events.least().at < until {
+		e := m.events.pop()
 		switch e.kind {
-		case isReady:
-			c.add(e.packet, m.flows[flow].wire(frames[e.packet.frame].n), m.net.Packet)
-			m.send(flow, e.at)
 		case arrives:
-			if e.packet.hop < 0 {
-				if e.packet.last {
-					frames[e.packet.frame].now = e.at
-				}
-				m.events.push(event{e.at + m.tcp.Back[m.flows[flow].Edge].Seconds(), isAcknowledged, e.packet})
-				continue
-			}
-			s := m.at(e.packet)
-			if s.byWeight {
-				s.join(e.packet, float64(m.flows[flow].Reserved))
-				m.serveByWeight(s, e.at)
-				continue
-			}
-			m.pass(s, e.packet, s.serve(e.at, e.packet.bits))
+			m.arrive(e.packet, e.at)
 		case departs:
 			s := m.at(e.packet)
 			s.busy = false
 			m.pass(s, e.packet, e.at)
 			m.serveByWeight(s, e.at)
 		case isAcknowledged:
-			c.acknowledge(e.at - e.packet.sent)
-			m.send(flow, e.at)
+			m.connections[e.flow].acknowledge(e.at - e.sent)
+			m.send(int(e.flow), e.at)
 		}
 	}
+}
+
+// arrive puts a packet in line at its hop.
+func (m *packets) arrive(p packet, now float64) {
+	s := m.at(p)
+	if !s.byWeight {
+		m.pass(s, p, s.serve(now, p.bits))
+		return
+	}
+	s.join(p, float64(m.flows[p.flow].Reserved))
+	m.serveByWeight(s, now)
 }
 
 // at is the server of the hop a packet is at.
@@ -192,15 +200,23 @@ func (m *packets) at(p packet) *server {
 // send sends what a flow's window allows.
 func (m *packets) send(flow int, now float64) {
 	for _, p := range m.connections[flow].send(now) {
-		p.sent, p.hop = now, m.flows[flow].Edge
-		m.events.push(event{now, arrives, p})
+		p.sent, p.hop = now, int32(m.flows[flow].Edge)
+		m.arrive(p, now)
 	}
 }
 
-// pass lets a packet that leaves a server at a time go on to the next hop.
+// pass lets a packet that leaves a server at a time go on to the next hop, or to the cloud.
 func (m *packets) pass(s *server, p packet, at float64) {
-	p.hop = s.next
-	m.events.push(event{at + s.delay, arrives, p})
+	at += s.delay
+	if s.next >= 0 {
+		p.hop = int32(s.next)
+		m.events.push(event{at, p, arrives})
+		return
+	}
+	if p.last {
+		m.frames[p.frame].now = at
+	}
+	m.events.push(event{at + m.tcp.Back[m.flows[p.flow].Edge].Seconds(), p, isAcknowledged})
 }
 
 // serveByWeight takes the packet whose turn it is, if the server is free.
@@ -208,12 +224,12 @@ func (m *packets) serveByWeight(s *server, now float64) {
 	if s.busy {
 		return
 	}
-	p, ok := s.waiting.pop()
-	if !ok {
+	if s.waiting.len() == 0 {
 		return
 	}
-	s.busy, s.turn = true, p.tag
-	m.events.push(event{s.serve(now, p.bits), departs, p})
+	next := s.waiting.pop()
+	s.busy, s.turn = true, next.tag
+	m.events.push(event{s.serve(now, next.bits), next.packet, departs})
 }
 
 // server is one hop, or a flow's part of it. Rates are bits/s.
@@ -227,14 +243,19 @@ type server struct {
 	// shared in proportion to the rates, and the least tag is next. last are the flows' last tags.
 	byWeight, busy bool
 	turn           float64
-	last           map[int]float64
-	waiting        heap[packet]
+	last           map[int32]float64
+	waiting        heap[waiting]
+}
+
+type waiting struct {
+	packet
+	tag float64
 }
 
 func newServer(h Hop, edges int) server {
 	s := server{rate: float64(h.Rate), rest: float64(h.rest()), reserved: float64(h.Reserved), delay: h.Delay.Seconds(), burst: 8 * float64(h.Burst),
-		next: h.Next, free: math.Inf(-1), last: map[int]float64{},
-		waiting: heap[packet]{compare: func(a, b packet) int { return cmp.Compare(a.tag, b.tag) }}}
+		next: h.Next, free: math.Inf(-1), last: map[int32]float64{},
+		waiting: heap[waiting]{compare: func(a, b waiting) int { return cmp.Compare(a.tag, b.tag) }}}
 	if h.Next >= 0 {
 		s.next = edges + h.Next
 	}
@@ -253,7 +274,7 @@ func (s *server) join(p packet, rate float64) {
 	if rate == 0 {
 		who, rate = -1, s.rest
 	}
-	p.tag = max(s.last[who], s.turn) + p.bits/rate
-	s.last[who] = p.tag
-	s.waiting.push(p)
+	tag := max(s.last[who], s.turn) + p.bits/rate
+	s.last[who] = tag
+	s.waiting.push(waiting{p, tag})
 }
