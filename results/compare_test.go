@@ -150,3 +150,11 @@ func TestAComparisonIsJSONAndAPage(t *testing.T) {
 		t.Error("a directory's name reaches the page as HTML")
 	}
 }
+
+func TestALargeChangeIsAFactor(t *testing.T) {
+	for x, want := range map[Figure]string{0.031: "+3.1 %", -0.5: "-50.0 %", 8.9: "+890.0 %", 411: "×412", Absent(): dash} {
+		if got := change(x); got != want {
+			t.Errorf("%v reads %q, want %q", x, got, want)
+		}
+	}
+}

@@ -123,10 +123,13 @@ func (t table) fits(width int) bool {
 	return utf8.RuneCountInString(t.lines(width, false)[0]) <= width
 }
 
-// change is a relative difference with its sign: "+3.1 %".
+// change is a relative difference with its sign, "+3.1 %", or, from ten times on, the factor, "×412".
 func change(x Figure) string {
-	if !x.Known() {
+	switch {
+	case !x.Known():
 		return dash
+	case x >= 9:
+		return fmt.Sprintf("×%.0f", 1+float64(x))
 	}
 	return fmt.Sprintf("%+.1f %%", 100*float64(x))
 }

@@ -30,8 +30,8 @@ func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
 	tmpl, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
 		"rate": rateText, "time": timeText, "number": number, "share": share, "percent": percentFigure,
 		"whole": percentWhole, "used": func(c CPUSummary) Figure { return c.UsedGFLOPS / c.GFLOPS },
-		"hundred": func(x Figure) Figure { return 100 * x },
-		"mark":    func(t TaskSummary) string { _, mark := taskTone(t); return mark }, "schedule": scheduleText,
+		"simulated": func() string { return simulated },
+		"mark":      func(t TaskSummary) string { _, mark := taskTone(t); return mark }, "schedule": scheduleText,
 	}).ParseFS(reportFiles, "report.html.tmpl", "style.html.tmpl")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

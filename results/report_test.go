@@ -45,6 +45,18 @@ func TestReportShowsVerdictTablesAndCharts(t *testing.T) {
 	}
 }
 
+// A page goes from hand to hand without the command that made it.
+func TestAReportOfASimulationSaysSo(t *testing.T) {
+	in, samples := drawn(4, 8, true)
+	if page := report(t, Summarise(in), in.Frames, samples); strings.Contains(page, simulated) {
+		t.Error("the page of an emulated run calls it simulated")
+	}
+	in.Simulated = true
+	if page := report(t, Summarise(in), in.Frames, nil); !strings.Contains(page, simulated) {
+		t.Error("the page of a simulation does not say that it is one")
+	}
+}
+
 // What a browser would load: anything with an address, but for the names of XML vocabularies.
 var (
 	vocabulary = regexp.MustCompile(`\sxmlns(:\w+)?="[^"]*"`)

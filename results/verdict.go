@@ -98,7 +98,12 @@ func violated(in Input, s Summary, failed []TaskSummary) string {
 		for _, trunk := range in.Trunks[t.Edge] {
 			way += " and trunk " + trunk
 		}
-		return fmt.Sprintf("%s at %s: %s of %s on time through %s", t.Task, t.Edge, share(t.OnTime, t.Frames), counted(t.Frames, "frame"), way)
+		lost := ""
+		if t.Lost > 0 {
+			// Perhaps not on the way: also what an edge had not computed when the run ended is lost.
+			lost = fmt.Sprintf(", %d lost,", t.Lost)
+		}
+		return fmt.Sprintf("%s at %s: %s of %s on time%s through %s", t.Task, t.Edge, share(t.OnTime, t.Frames), counted(t.Frames, "frame"), lost, way)
 	})
 	if len(failed) == 1 {
 		reason += ", needs " + percent(in.Rule.Quantile)

@@ -77,7 +77,8 @@ func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 		verdict string
 		want    []string
 	}{
-		"violated": {outcome{25, 15, 0}, nil, Violated, []string{"cam at gw-b: 62.5 % of 40 frames on time through gw-b.uplink (10 Mb/s), needs 99 %"}},
+		"violated":              {outcome{25, 15, 0}, nil, Violated, []string{"cam at gw-b: 62.5 % of 40 frames on time through gw-b.uplink (10 Mb/s), needs 99 %"}},
+		"violated, with losses": {outcome{25, 5, 10}, nil, Violated, []string{"cam at gw-b: 62.5 % of 40 frames on time, 10 lost, through gw-b.uplink (10 Mb/s), needs 99 %"}},
 		"violated behind trunks": {outcome{0, 1, 0}, func(in *Input) { in.Trunks = map[string][]string{"gw-b": {"west", "core"}} }, Violated,
 			[]string{"cam at gw-b: 0 % of 1 frame on time through gw-b.uplink (10 Mb/s) and trunk west and trunk core, needs 99 %"}},
 		"violated, perhaps by chance": {outcome{98, 2, 0}, nil, Violated, []string{"too short to tell at 95 % for 1 of these 1"}},
