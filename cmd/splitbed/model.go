@@ -55,8 +55,8 @@ func modelCommand() *cli.Command {
 			Description: "As transfer learning does: ridge regression on what the layers before the last make of synthetic camera scenes. The network comes with " +
 				"the weights this made; --shipped asks it as it is, without fitting anything.",
 			Flags: []cli.Flag{
-				&cli.IntFlag{Name: "pictures", Value: 600, Usage: "`NUMBER` of scenes to fit to"},
-				&cli.IntFlag{Name: "held-out", Value: 200, Usage: "`NUMBER` of other scenes to ask about"},
+				&cli.IntFlag{Name: "pictures", Value: 400, Usage: "`NUMBER` of scenes to fit to"},
+				&cli.IntFlag{Name: "held-out", Value: 100, Usage: "`NUMBER` of other scenes to ask about"},
 				&cli.BoolFlag{Name: "shipped", Usage: "ask the network with the weights it has"},
 				&cli.StringFlag{Name: "out", Usage: "write the weights to `FILE`, as workloads/model/alexnet2.fit holds them"},
 				shapeFlag(),
