@@ -129,8 +129,10 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 			Uplink: scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk),
 				Reserved: units.Rate(most.Uplink[i])},
 		})
-		tcp.Back = append(tcp.Back, e.Downlink.Delay)
-		fluid = fluid && s.delay(i)+e.Downlink.Delay == 0
+		there := s.delay(i)
+		back := e.Downlink.Delay + there - e.Uplink.Delay // trunks have the same delay both ways
+		tcp.Back = append(tcp.Back, back)
+		fluid = fluid && there+back == 0
 	}
 	classes, source := p.classes(), p.addresses()
 	var flows []scheduler.Flow
