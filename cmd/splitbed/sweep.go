@@ -25,6 +25,8 @@ func sweepCommand() *cli.Command {
 			"A sweep that was interrupted, by Ctrl-C or by kill -9, goes on when the same command is given again.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "directory of the sweep (default sweeps/<name>)"},
+			&cli.StringFlag{Name: "mode", Usage: "do this with the points instead of what the file says: schedule, simulate, run"},
+			&cli.StringSliceFlag{Name: "only", Usage: "only the points where a field of the grid has this value, FIELD=VALUE; several for a field are alternatives"},
 			&cli.IntFlag{Name: "jobs", Usage: "points worked on at once (default one for each CPU; always one in mode run)"},
 			jsonFlag(),
 		},
@@ -41,13 +43,37 @@ func runSweep(c *cli.Context) error {
 	if err != nil {
 		return &testbed.InputError{Err: err}
 	}
+	if c.IsSet("mode") {
+		if s, err = s.In(c.String("mode")); err != nil {
+			return &testbed.InputError{Err: err}
+		}
+	}
+	only, err := selection(c.StringSlice("only"))
+	if err != nil {
+		return err
+	}
 	progress, finish := sweepProgress(os.Stderr)
-	result, err := sweep.Run(c.Context, s, sweep.Options{Out: c.String("out"), Jobs: c.Int("jobs"), Version: version, Progress: progress})
+	result, err := sweep.Run(c.Context, s, sweep.Options{
+		Out: c.String("out"), Jobs: c.Int("jobs"), Only: only, Version: version, Progress: progress,
+	})
 	finish(err == nil)
 	if result == nil || errors.Is(err, sweep.ErrInterrupted) {
 		return err
 	}
 	return errors.Join(err, printSweep(c, result))
+}
+
+// selection reads FIELD=VALUE options: values by field.
+func selection(options []string) (map[string][]string, error) {
+	only := map[string][]string{}
+	for _, option := range options {
+		field, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return nil, &testbed.InputError{Err: fmt.Errorf("--only %q is not FIELD=VALUE, such as scheduler.algorithm=layer", option)}
+		}
+		only[field] = append(only[field], value)
+	}
+	return only, nil
 }
 
 // printSweep says where the results are.

@@ -52,19 +52,25 @@ func schedule(ctx context.Context, problem *testbed.Problem, s testbed.Scheduler
 	return append(rows, last), nil
 }
 
-// run has a point emulated on this host, or simulated, into a run directory of its own.
+// run has a point emulated on this host, or simulated, into a run directory of its own; again where the run is invalid, as often
+// as the sweep allows.
 func (r *runner) run(ctx context.Context, j job, run runFunc) ([]Outcome, error) {
-	dir, err := r.runDir(j.key)
-	if err != nil {
-		return nil, err
+	for attempt := 1; ; attempt++ {
+		dir, err := r.runDir(j.key)
+		if err != nil {
+			return nil, err
+		}
+		summary, err := run(ctx, j.experiment, testbed.Options{Out: filepath.Join(r.options.Out, dir), Binary: r.options.Binary})
+		if err != nil {
+			return nil, err
+		}
+		if summary.Verdict == results.Invalid && attempt < r.sweep.Attempts {
+			continue
+		}
+		row := judged(summary)
+		row.Directory = dir
+		return []Outcome{row}, nil
 	}
-	summary, err := run(ctx, j.experiment, testbed.Options{Out: filepath.Join(r.options.Out, dir), Binary: r.options.Binary})
-	if err != nil {
-		return nil, err
-	}
-	row := judged(summary)
-	row.Directory = dir
-	return []Outcome{row}, nil
 }
 
 // runFunc is [testbed.Run] or [testbed.Simulate].

@@ -31,7 +31,7 @@ func paperSweep(t *testing.T, name string, seeds int) *Sweep {
 // paperMeans runs a sweep and returns the means of its first figure, by series and x.
 func paperMeans(t *testing.T, s *Sweep) map[string]map[string]float64 {
 	t.Helper()
-	work, err := s.plan("")
+	work, err := s.plan(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,6 +67,38 @@ func (s *Sweep) points() []point {
 		}
 	}
 	return out
+}
+
+// selected are the points that have one of the values asked for in every field that is asked about.
+func (s *Sweep) selected(only map[string][]string) ([]point, error) {
+	points := s.points()
+	for _, name := range slices.Sorted(maps.Keys(only)) {
+		var values []string // those of the field, as the table writes them
+		for _, axis := range s.Grid {
+			for _, f := range axis.Fields {
+				if f.name != name {
+					continue
+				}
+				for _, v := range f.values {
+					values = append(values, fmt.Sprint(v.label))
+				}
+			}
+		}
+		if values == nil {
+			return nil, fmt.Errorf("sweep %s: only some of %q: it is no field of the grid", s.Name, name)
+		}
+		for _, wanted := range only[name] {
+			if !slices.Contains(values, wanted) {
+				return nil, fmt.Errorf("sweep %s: only %s=%s: there is no such value; allowed: %s", s.Name, name, wanted, strings.Join(values, ", "))
+			}
+		}
+		points = slices.DeleteFunc(points, func(p point) bool {
+			return slices.ContainsFunc(p.fields, func(f setting) bool {
+				return f.field.name == name && !slices.Contains(only[name], fmt.Sprint(f.value.label))
+			})
+		})
+	}
+	return points, nil
 }
 
 // compose makes the experiment of a point. A field inside a topology or workload that the experiment only names is

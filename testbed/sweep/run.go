@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/testbed"
 )
 
@@ -21,6 +23,8 @@ type Options struct {
 	Out string
 	// Jobs is how many points are worked on at once; 0 is one for each CPU. Emulated runs come one after the other.
 	Jobs int
+	// Only keeps, of each field of the grid that it names, the points with one of these values, as the table writes them.
+	Only map[string][]string
 	// Version is the program's: results of another one are not taken over.
 	Version string
 	// Progress, if not nil, is told how many points are done and which one was last. Calls come one at a time.
@@ -63,7 +67,7 @@ func Run(ctx context.Context, s *Sweep, o Options) (result *Result, err error) {
 	if o, err = o.withDefaults(s); err != nil {
 		return nil, err
 	}
-	work, err := s.plan(o.Version)
+	work, err := s.plan(o)
 	if err != nil {
 		return nil, &testbed.InputError{Err: err}
 	}
@@ -109,16 +113,20 @@ type job struct {
 	key, group string
 }
 
-// plan composes all points, which checks them.
-func (s *Sweep) plan(version string) ([]job, error) {
+// plan composes the points that are asked for, which checks them.
+func (s *Sweep) plan(o Options) ([]job, error) {
+	points, err := s.selected(o.Only)
+	if err != nil {
+		return nil, err
+	}
 	var jobs []job
-	for _, p := range s.points() {
+	for _, p := range points {
 		e, err := s.compose(p)
 		if err != nil {
 			return nil, err
 		}
 		j := job{point: p, experiment: e}
-		if j.key, err = s.keyOf(e, version); err != nil {
+		if j.key, err = s.keyOf(e, o.Version); err != nil {
 			return nil, err
 		}
 		if j.group, err = groupOf(e); err != nil {
@@ -141,13 +149,16 @@ type runner struct {
 	failed map[string]error // by key
 }
 
-// pending are the jobs that are not in the log, those of a group together, in the order of the grid.
+// pending are the jobs that are not in the log, those of a group together, in the order of the grid. An invalid run has not shown
+// anything, so that its point is not done either.
 func (r *runner) pending(jobs []job) [][]job {
 	var groups [][]job
 	at := map[string]int{}
 	queued := map[string]bool{}
 	for _, j := range jobs {
-		if _, done := r.log.rows(j.key); done || queued[j.key] {
+		rows, done := r.log.rows(j.key)
+		invalid := slices.ContainsFunc(rows, func(o Outcome) bool { return o.Verdict == results.Invalid })
+		if done && !invalid || queued[j.key] {
 			r.done++
 			continue
 		}

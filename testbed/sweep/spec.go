@@ -16,6 +16,8 @@ type Sweep struct {
 	Experiment base `yaml:"experiment"`
 	// Mode is what is done with every point: one of the constants below.
 	Mode string `yaml:"mode"`
+	// Attempts is how many times a point is emulated at most, until its run is valid.
+	Attempts int `yaml:"attempts"`
 	// Grid is the axes; the points are all their combinations, the last axis varying fastest.
 	Grid []Axis `yaml:"grid"`
 	// Curve n has a row for every n inputs of an online algorithm, not only for the last; 0 for none.
@@ -52,12 +54,22 @@ func Parse(file string, data []byte) (*Sweep, error) {
 // UnmarshalSpec reads a sweep over its defaults and checks it, every point of it included.
 func (s *Sweep) UnmarshalSpec(c spec.Cursor) error {
 	type plain Sweep
-	p := plain{Mode: Schedule, source: c}
+	p := plain{Mode: Schedule, Attempts: 1, source: c}
 	if err := c.Decode(&p); err != nil {
 		return err
 	}
 	*s = Sweep(p)
 	return s.validate()
+}
+
+// In is the same sweep in another mode.
+func (s *Sweep) In(mode string) (*Sweep, error) {
+	other := *s
+	other.Mode = mode
+	if err := other.validate(); err != nil {
+		return nil, fmt.Errorf("sweep %s in mode %s: %w", s.Name, mode, err)
+	}
+	return &other, nil
 }
 
 func (s *Sweep) validate() error {
@@ -73,6 +85,9 @@ func (s *Sweep) validate() error {
 	}
 	if s.Curve < 0 || s.Curve > 0 && s.Mode != Schedule {
 		return c.Field("curve").Errorf("a number of inputs, in mode schedule", "%d is no distance between rows", s.Curve)
+	}
+	if s.Attempts < 1 {
+		return c.Field("attempts").Errorf("a number of runs, at least 1", "%d runs show nothing", s.Attempts)
 	}
 	paths := spec.Unique{}
 	points := 1

@@ -354,7 +354,7 @@ grid:
 
 func TestBadSweepsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
-		"unknown key":         {"curve: 5", "curves: 5", "small.yaml:11: curves: unknown key; did you mean curve?; allowed: name, experiment, mode, grid, curve, figures"},
+		"unknown key":         {"curve: 5", "curves: 5", "small.yaml:11: curves: unknown key; did you mean curve?; allowed: name, experiment, mode, attempts, grid, curve, figures"},
 		"unknown field":       {"  - seed:", "  - sed:", "small.yaml:14: sed: unknown key; did you mean seed?; allowed: name, topology, workload, scheduler, qos, emulation, events, seed"},
 		"field below a value": {"  - seed:", "  - name.x: [1, 2]\n    seed:", "small.yaml:14: grid[1].name.x[0]: name.x cannot be set: name is not a mapping"},
 		"unknown deep field":  {"topology.generate.edges: [2, 4]", "topology.generate.edge: [2, 4]", "small.yaml:13: topology.generate.edge: unknown key; did you mean edges?; allowed: edges, seed, compute, rate, delay"},
@@ -371,7 +371,7 @@ func TestBadSweepsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"bad path":            {"  - seed:", "  - a..b: [1, 2]\n    seed:", "small.yaml:14: grid[1].a..b: \"a..b\" is no path to a field: a key is empty; allowed: keys with dots between them, such as scheduler.margin or workload.tasks[0].input, [*] for all of a list"},
 		"unknown mode":        {"curve: 5", "mode: guess", "small.yaml:11: mode: \"guess\" is unknown; allowed: schedule, simulate, run, profile"},
 		"curve of runs":       {"curve: 5", "curve: 5\nmode: run", "small.yaml:11: curve: 5 is no distance between rows; allowed: a number of inputs, in mode schedule"},
-		"no experiment":       {"experiment:\n  name: doors", "other:\n  name: doors", "small.yaml:2: other: unknown key; allowed: name, experiment, mode, grid, curve, figures"},
+		"no experiment":       {"experiment:\n  name: doors", "other:\n  name: doors", "small.yaml:2: other: unknown key; allowed: name, experiment, mode, attempts, grid, curve, figures"},
 		"unknown experiment":  {small[strings.Index(small, "experiment:"):strings.Index(small, "curve:")], "experiment: quickstar\n", "small.yaml:2: experiment: \"quickstar\" is neither a shipped experiment nor a file; did you mean quickstart?"},
 		"unknown column":      {"x: inputs", "x: input", "small.yaml:18: figures[0].x: \"input\" is no column of this sweep's table; allowed: topology.generate.edges, seed, topology.generate.seed, scheduler.algorithm, algorithm, inputs, tasks, deployed, bound, gap, seconds, error"},
 		"texts on an axis":    {"x: inputs", "x: scheduler.algorithm", "small.yaml:18: figures[0].x: scheduler.algorithm has texts, which are no places on an axis; allowed: a column of numbers; or kind: table"},
