@@ -81,7 +81,7 @@ func TestASliceOfTheVerdictIsEmulated(t *testing.T) {
 	}
 	s.Attempts = 1
 	o := Options{Out: t.TempDir(), Binary: nodeBinary, Only: map[string][]string{
-		"scheduler.algorithm": {"fixed:2"}, "topology.threshold": {"0.6"}, "workload.background": {"with"},
+		"scheduler.algorithm": {"fixed:2"}, "topology.threshold": {"1"}, "workload.background": {"with"},
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
