@@ -117,3 +117,26 @@ func TestASimulationOfTheAnswersLatencyIsRefused(t *testing.T) {
 		t.Errorf("error %v, want an input error", err)
 	}
 }
+
+// A small frame over a link with a window to spare takes its bytes and the way there. One of a packet more than a window waits for the
+// first acknowledgement, which the trunk holds up both ways.
+func TestALargerFrameWaitsForTheWholeRoundTrip(t *testing.T) {
+	const text = `name: window
+topology:
+  name: t
+  trunks: [{name: metro, rate: 1Gbps, delay: 50ms}]
+  edges: [{name: gw, compute: 100GFLOPS, trunk: metro, uplink: {rate: 1Gbps, delay: 20ms}, downlink: {rate: 1Gbps, delay: 30ms}}]
+workload:
+  name: w
+  tasks:
+    - {name: small, model: lenet5, input: 10kB, fps: 1}
+    - {name: large, model: lenet5, input: 16kB, fps: 1}
+scheduler: {algorithm: cloud}
+`
+	s, _ := simulated(t, loaded(t, text))
+	for n, want := range []float64{0.070, 0.070 + 0.150} {
+		if got := float64(s.Tasks[n].Transfer.P50); math.Abs(got-want) > 0.002 {
+			t.Errorf("%s takes %.4f s, want about %.3f s", s.Tasks[n].Task, got, want)
+		}
+	}
+}
