@@ -33,7 +33,7 @@ func newFilms(store model.Store) *films {
 func (f *films) pictures(ctx context.Context, s Stream) (replay.Pictures, error) {
 	if s.Source.Video == nil {
 		count := min(workloads.PicturesPerSource, len(s.Arrivals))
-		return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Input, Count: count}, nil
+		return replay.Pictures{Directory: s.Source.Frames, Seed: s.Source.Seed, Bytes: s.Source.Picture(), Count: count}, nil
 	}
 	key := film{s.Source.Video, s.Height, s.Width}
 	if f.made[key] == nil {

@@ -47,8 +47,12 @@ func (p *Plan) edgeSetup(ctx context.Context, node emulator.Node, halves *replay
 			return setup, err
 		}
 		task.First, task.Shows, task.Verify = uint64(s.First), s.shows(), verified[i]
-		for _, at := range s.Arrivals {
+		for n, at := range s.Arrivals {
 			task.Captures = append(task.Captures, p.wallOffset(at))
+			if s.Source.Sized() {
+				_, input := s.message(n)
+				task.Sizes = append(task.Sizes, input)
+			}
 		}
 		setup.Tasks = append(setup.Tasks, task)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -137,6 +138,39 @@ scheduler: {algorithm: cloud}
 	for n, want := range []float64{0.070, 0.070 + 0.150} {
 		if got := float64(s.Tasks[n].Transfer.P50); math.Abs(got-want) > 0.002 {
 			t.Errorf("%s takes %.4f s, want about %.3f s", s.Tasks[n].Task, got, want)
+		}
+	}
+}
+
+func TestASimulationSendsFramesOfRecordedSizes(t *testing.T) {
+	trace := filepath.Join(t.TempDir(), "frames.csv")
+	if err := os.WriteFile(trace, []byte("seconds,bytes\n-0.5,50000\n0.5,100000\n1.5,25000\n2,50000\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	recorded := strings.Replace(alone, "input: 50kB, fps: 2", "arrival: {trace: "+trace+"}", 1)
+	const split = `{algorithm: "fixed:2"}`
+	whole := "{undeployed: cloud, schedule: {algorithm: hand, tasks: [{task: cam, deployed: false, k: 0}]}}"
+	for rules, sent := range map[string][]int64{whole: {50000, 100000, 25000, 50000}, split: nil} {
+		_, out := simulated(t, loaded(t, strings.Replace(recorded, split, rules, 1)))
+		frames, err := results.ReadFrames(filepath.Join(out, "frames.parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(frames) != 4 {
+			t.Fatalf("%s: %d frames, want 4", rules, len(frames))
+		}
+		for n, f := range frames {
+			if want := []int64{50000, 100000, 25000, 50000}[n]; f.InputBytes != want {
+				t.Errorf("%s, frame %d: a picture of %d bytes, want %d", rules, n, f.InputBytes, want)
+			}
+			took := f.Received - f.Ready - 0.005
+			if sent == nil {
+				if f.WireBytes != frames[0].WireBytes {
+					t.Errorf("%s, frame %d: a tensor of %d bytes and before it one of %d", rules, n, f.WireBytes, frames[0].WireBytes)
+				}
+			} else if float64(f.WireBytes-sent[n]) > 100 || f.WireBytes <= sent[n] || took < 8*float64(sent[n])/10e6 || took > 1.06*8*float64(sent[n])/10e6 {
+				t.Errorf("%s, frame %d: %d bytes on the wire in %.4f s at 10 Mb/s, want little more than %d", rules, n, f.WireBytes, took, sent[n])
+			}
 		}
 	}
 }

@@ -26,7 +26,7 @@ type Stream struct {
 	Wire     workloads.Wire   `json:"wire"`
 	Source   workloads.Source `json:"source"`
 	// Assigned is the bandwidth the schedule reserves; MessageBytes what a frame writes to its connection, at most where
-	// its tensor is compressed or it is a packet of a video.
+	// its tensor is compressed or it is a packet of a video, and on average where sizes are recorded.
 	Assigned     units.Rate  `json:"assigned"`
 	MessageBytes units.Bytes `json:"message_bytes"`
 	// Port is the first of the two TCP ports its edge sends from where links are divided among tasks; 0 where any will do.
@@ -51,21 +51,23 @@ const mostCompressed = 4
 
 // smallestMessage is what a frame of the stream writes to its connection at least.
 func (s Stream) smallestMessage() units.Bytes {
-	if s.packets() {
+	switch {
+	case s.Cut == 0 && s.Source.Video != nil:
 		return replay.HeaderBytes + s.Source.Video.Smallest()
-	}
-	if s.Cut > 0 && s.Wire.Compress != workloads.CompressNone {
+	case s.Cut == 0 && s.Source.Sized():
+		return replay.HeaderBytes + s.Source.Recorded.Smallest().Bytes
+	case s.Cut > 0 && s.Wire.Compress != workloads.CompressNone:
 		return s.MessageBytes / mostCompressed
 	}
 	return s.MessageBytes
 }
 
-// packets tells whether its messages are the packets of a video, of which no two need have the same size.
-func (s Stream) packets() bool { return s.Cut == 0 && s.Source.Video != nil }
+// packets tells whether its messages differ in size: they are those of a video, or of recorded sizes.
+func (s Stream) packets() bool { return s.Cut == 0 && (s.Source.Video != nil || s.Source.Sized()) }
 
 // meanMessage is what a frame of the stream writes to its connection on average, without compression.
 func (s Stream) meanMessage() float64 {
-	if s.packets() {
+	if s.Cut == 0 && s.Source.Video != nil {
 		return replay.HeaderBytes + s.Source.Video.MeanBytes()
 	}
 	return float64(s.MessageBytes)
@@ -73,10 +75,15 @@ func (s Stream) meanMessage() float64 {
 
 // message is what frame n of the stream writes to its connection, and the bytes of its encoded picture.
 func (s Stream) message(n int) (message, input units.Bytes) {
-	if s.Source.Video == nil {
+	switch {
+	case s.Source.Video != nil:
+		input = s.Source.Video.Frames[s.shown(n)].Bytes
+	case s.Source.Sized():
+		input = s.Source.Recorded.Bytes(s.Arrivals[n])
+	default:
 		return s.MessageBytes, s.Source.Input
 	}
-	if input = s.Source.Video.Frames[s.shown(n)].Bytes; s.Cut == 0 {
+	if s.Cut == 0 {
 		return replay.HeaderBytes + input, input
 	}
 	return s.MessageBytes, input

@@ -82,29 +82,41 @@ func readCapture(in io.Reader, add func(units.Virtual, units.Bytes) error) error
 
 // readLines reads lines of "seconds,bytes"; a first line of words is their heading.
 func readLines(in io.Reader, add func(units.Virtual, units.Bytes) error) error {
-	const longest = 1 << 10
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, longest), longest)
-	for n := 1; lines.Scan(); n++ {
-		text := strings.TrimSpace(lines.Text())
-		if text == "" {
-			continue
-		}
+	err := eachLine(in, func(n int, text string) error {
 		at, bytes, ok := strings.Cut(text, ",")
 		seconds, errAt := strconv.ParseFloat(strings.TrimSpace(at), 64)
 		length, errBytes := strconv.ParseInt(strings.TrimSpace(bytes), 10, 64)
 		if n == 1 && ok && errAt != nil && errBytes != nil {
-			continue
+			return nil
 		}
 		if !ok || errAt != nil || errBytes != nil || !(seconds >= 0 && seconds <= maxSpan.Seconds()) || length < 1 || length > 1e9 {
-			return fmt.Errorf("line %d: %.40q is not seconds,bytes", n, text)
+			return fmt.Errorf("%.40q is not seconds,bytes", text)
 		}
-		if err := add(units.Virtual(seconds*1e9), units.Bytes(length)); err != nil {
-			return err
+		return add(units.Virtual(seconds*1e9), units.Bytes(length))
+	})
+	if errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("not lines of seconds,bytes, and no capture: %w", err)
+	}
+	return err
+}
+
+// eachLine calls do with every line that is not empty and its number, from 1, which its errors carry.
+func eachLine(in io.Reader, do func(n int, text string) error) error {
+	const longest = 1 << 10
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, longest), longest)
+	n := 1
+	for ; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		if err := do(n, text); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("not lines of seconds,bytes, and no capture: %w", err)
+		return fmt.Errorf("line %d: %w", n, err)
 	}
 	return nil
 }

@@ -43,6 +43,8 @@ type Resolved struct {
 // Input·FPS, the bytes a second a source delivers, is always what the workload asks for (to half a byte a frame).
 //
 // A video's frames keep their size, their times and their bytes, and are scaled only where the network takes no smaller ones.
+// Frames with recorded times are never rarer: they have the bytes of the smallest picture instead. A trace with sizes gives d as
+// their mean. An onoff task's FPS, which is what its bursts have, becomes the mean rate.
 // Pictures of a directory keep the aspect of the first of them, and their mean file size is d. A network with a shape runs at
 // that shape alone: its sources with a share of an input have whole frames, at a share of the rate.
 func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelInfo) (*Resolved, error) {
@@ -56,7 +58,7 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	if err := w.Check(topo); err != nil {
 		return nil, err
 	}
-	r := resolver{topo: topo, seed: seed, models: models, networks: map[string]*network{}}
+	r := resolver{topo: topo, seed: seed, models: models, networks: map[string]*network{}, recorded: map[*Recording]spec.Cursor{}}
 	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
 	for i := range out.Background {
 		if err := out.Background[i].read(w.source.Field("background").Index(i)); err != nil {
@@ -85,6 +87,10 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 			}
 			smallest[name] = size{h, width}
 		}
+		if err := t.record(at); err != nil {
+			return nil, err
+		}
+		r.recorded[t.Arrival.Recorded] = at.Field("arrival").Field(Replayed)
 		tasks, err := r.tasks(at, t, smallest)
 		if err != nil {
 			return nil, err
@@ -95,6 +101,11 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 		n.settle()
 	}
 	for i := range out.Tasks {
+		if err := r.fits(out.Tasks[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range out.Tasks {
 		t := &out.Tasks[i]
 		for j := range t.At {
 			t.At[j].draw(r.random(t.Name, t.At[j].Edge))
@@ -103,11 +114,25 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	return out, nil
 }
 
+// fits refuses a trace with frames too small for the pictures they are to be.
+func (r *resolver) fits(t Task) error {
+	for _, s := range t.At {
+		if s.Recorded == nil {
+			continue
+		}
+		if err := s.Recorded.fits(s.Height, s.Width); err != nil {
+			return r.recorded[s.Recorded].Wrap(err)
+		}
+	}
+	return nil
+}
+
 type resolver struct {
 	topo     *topologies.Topology
 	seed     uint64
 	models   ModelInfo
 	networks map[string]*network
+	recorded map[*Recording]spec.Cursor // where it is mentioned
 	sources  int
 }
 
@@ -180,11 +205,18 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		if t.Input.Frames == "" && t.Input.Video == "" {
 			whole.bytes = t.Input.Size.Draw(random.Float64())
 		}
+		recorded := t.Arrival.Recorded
 		if common.clip != nil {
 			task.FPS = common.clip.FPS()
+		} else if recorded != nil {
+			task.FPS = recorded.FPS()
+			if recorded.Sized() {
+				whole.bytes = recorded.MeanBytes()
+			}
 		} else if !t.FPS.Constant() { // so that a constant one leaves the other draws as they were
 			task.FPS = t.FPS.Draw(random.Float64())
 		}
+		task.FPS *= t.Arrival.active()
 		parts := r.parts(t, random)
 		if r.sources += len(parts); r.sources > maxSources {
 			return nil, at.Field("count").Errorf("", "tasks and edges together make more than %d sources", maxSources)
@@ -192,7 +224,8 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 		task.At = make([]Source, len(parts))
 		for i, p := range parts {
 			source := &task.At[i]
-			*source = Source{Edge: p.edge, FPS: task.FPS, Arrival: t.Arrival, Frames: t.Input.Frames, Video: common.clip}
+			*source = Source{Edge: p.edge, FPS: task.FPS, Arrival: t.Arrival.Kind, On: t.Arrival.On, Off: t.Arrival.Off,
+				Frames: t.Input.Frames, Video: common.clip, Recorded: recorded}
 			net.add(t, source, whole, p.part)
 		}
 		out = append(out, task)
@@ -261,9 +294,11 @@ func (n *network) settle() {
 		s := w.source
 		s.Height, s.Width = picture.height, picture.width
 		s.Input = units.Bytes(max(1, math.Round(w.bytes)))
-		if rarer[i] && w.clip == nil {
+		if rarer[i] && w.clip == nil && !s.Sized() {
 			s.Input = units.Bytes(max(1, math.Round(picture.encoded(w.encoding))))
-			s.FPS *= w.bytes / float64(s.Input)
+			if s.Recorded == nil {
+				s.FPS *= w.bytes / float64(s.Input)
+			}
 		}
 	}
 }

@@ -28,12 +28,12 @@ type TaskSpec struct {
 	Shape []int   `yaml:"shape,omitempty,flow" json:"shape,omitempty"`
 	Edges EdgeSet `yaml:"edges,flow" json:"edges"`
 	Share Share   `yaml:"share,flow" json:"share"`
-	Input Input   `yaml:"input,flow" json:"input"`
+	Input Input   `yaml:"input,omitempty,flow" json:"input,omitzero"`
 	// Encoding is raw 8-bit RGB bytes ÷ encoded bytes of a picture.
 	Encoding float64 `yaml:"encoding" json:"encoding"`
-	// FPS is frames a second, drawn once for each task; a video has its own.
+	// FPS is frames a second, drawn once for each task; a video and recorded frames have their own.
 	FPS      spec.Distribution[float64] `yaml:"fps,omitempty,flow" json:"fps,omitzero"`
-	Arrival  string                     `yaml:"arrival" json:"arrival"`
+	Arrival  Arrival                    `yaml:"arrival,flow" json:"arrival"`
 	Deadline units.Virtual              `yaml:"deadline" json:"deadline"`
 	Wire     Wire                       `yaml:"wire,flow" json:"wire"`
 	// Start and Stop bound the tasks' lives from the beginning of the window; Stop 0 is the end of the run. Life is how long they
@@ -50,22 +50,10 @@ func DefaultTask() TaskSpec {
 		Share:    Share{Kind: Full},
 		Encoding: 3.1,
 		FPS:      spec.Constant(1.0),
-		Arrival:  Periodic,
+		Arrival:  Arrival{Kind: Periodic},
 		Deadline: units.Virtual(200e6),
 		Wire:     Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
 	}
-}
-
-// The arrival processes of a source.
-const (
-	Periodic     = "periodic"
-	Synchronised = "synchronised"
-	Poisson      = "poisson"
-)
-
-// The words this version knows, and those it will.
-func arrivals() spec.Choice {
-	return spec.Choice{Now: []string{Periodic, Synchronised, Poisson}, Later: []string{"onoff", "trace"}}
 }
 
 func dtypes() spec.Choice {
@@ -113,9 +101,6 @@ func (w *Workload) UnmarshalSpec(c spec.Cursor) error {
 
 // UnmarshalSpec reads a task over DefaultTask.
 func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
-	if at := c.Field("arrival"); len(at.Keys()) > 0 {
-		return arrivals().Check(at, at.Keys()[0])
-	}
 	type plain TaskSpec
 	p := plain(DefaultTask())
 	if err := c.Decode(&p); err != nil {
@@ -124,9 +109,12 @@ func (t *TaskSpec) UnmarshalSpec(c spec.Cursor) error {
 	if p.Count == 0 && c.Has("count") {
 		return c.Field("count").Errorf("at least 1", "no task is made")
 	}
-	if p.Input.Video != "" {
-		if c.Has("fps") {
+	if p.Input.Video != "" || p.Arrival.Kind == Replayed {
+		switch {
+		case c.Has("fps") && p.Input.Video != "":
 			return c.Field("fps").Errorf("no fps beside a video", "the video's frames have times of their own")
+		case c.Has("fps"):
+			return c.Field("fps").Errorf("no fps beside a trace", "recorded frames have times of their own")
 		}
 		p.FPS = spec.Distribution[float64]{}
 	}

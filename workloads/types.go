@@ -65,8 +65,11 @@ type Source struct {
 	FPS float64 `json:"fps"`
 	// Phase is the capture time of the first frame of a periodic source, in [0, 1/FPS); of a video, the place in it at time 0.
 	Phase units.Virtual `json:"phase"`
-	// Arrival is "periodic", "synchronised" or "poisson". A video's frames come when they are shown.
+	// Arrival is "periodic", "synchronised", "poisson", "onoff" or "trace". A video's frames come when they are shown.
 	Arrival string `json:"arrival"`
+	// On and Off are the mean lengths of the bursts and pauses of an onoff source.
+	On  units.Virtual `json:"on,omitempty"`
+	Off units.Virtual `json:"off,omitempty"`
 	// Seed draws the pictures and, where they are random, the arrivals.
 	Seed uint64 `json:"seed"`
 	// Frames is a directory of JPEG pictures to use; empty for synthetic camera scenes.
@@ -74,4 +77,18 @@ type Source struct {
 	// Video is what is replayed instead of pictures of one size, from Phase on; nil where there is none. Input is its frames' mean
 	// size and FPS their mean rate.
 	Video *video.Clip `json:"-"`
+	// Recorded is when frames come, and perhaps how large they are; nil where nothing is recorded. Input is their mean size and FPS
+	// their mean rate.
+	Recorded *Recording `json:"-"`
+}
+
+// Sized tells whether every frame has a recorded size, to which its picture is padded.
+func (s Source) Sized() bool { return s.Recorded != nil && s.Recorded.Sized() }
+
+// Picture is the encoded size of the pictures that are made.
+func (s Source) Picture() units.Bytes {
+	if s.Sized() {
+		return units.Bytes(float64(s.Recorded.Smallest().Bytes) / pictureSlack)
+	}
+	return s.Input
 }

@@ -90,14 +90,19 @@ func (t TaskSpec) validate(c spec.Cursor) error {
 	if err := t.validateInput(c); err != nil {
 		return err
 	}
-	if t.Input.Video != "" {
+	switch {
+	case t.Input.Video != "":
 		if err := t.validateVideo(c); err != nil {
 			return err
 		}
-	} else if !(t.FPS.Low > 0 && t.FPS.High <= maxFPS) {
+	case t.Arrival.Kind == Replayed:
+		if err := t.validateReplayed(c); err != nil {
+			return err
+		}
+	case !(t.FPS.Low > 0 && t.FPS.High <= maxFPS):
 		return c.Field("fps").Errorf(fmt.Sprintf("above 0, at most %d", maxFPS), "%v is no number of frames a second%s", t.FPS, boundable(t.FPS.Kind))
 	}
-	if err := arrivals().Check(c.Field("arrival"), t.Arrival); err != nil {
+	if err := t.Arrival.validate(c.Field("arrival")); err != nil {
 		return err
 	}
 	if t.Deadline <= 0 || t.Deadline > maxSpan {
@@ -215,6 +220,9 @@ func (t TaskSpec) validateInput(c spec.Cursor) error {
 	if t.Input.Frames != "" || t.Input.Video != "" {
 		return nil
 	}
+	if t.Arrival.Kind == Replayed && !c.Has("input") && t.Input.Size.High == 0 {
+		return nil // a trace may have the sizes, which is seen when it is read
+	}
 	at := c.Field("input")
 	switch {
 	case t.Input.Size.Kind == "" && t.Input.Size.High == 0 && !c.Has("input"):
@@ -230,9 +238,9 @@ func (t TaskSpec) validateInput(c spec.Cursor) error {
 
 // validateVideo refuses what a video's frames, which come when they are shown, cannot have.
 func (t TaskSpec) validateVideo(c spec.Cursor) error {
-	if t.Arrival != Periodic && t.Arrival != Synchronised {
+	if t.Arrival.Kind != Periodic && t.Arrival.Kind != Synchronised {
 		return c.Field("arrival").Errorf(Periodic+" (each source begins at a place of its own) or "+Synchronised,
-			"a video's frames come when they are shown, not by %s arrivals", t.Arrival)
+			"a video's frames come when they are shown, not by %s arrivals", t.Arrival.Kind)
 	}
 	if t.Share.Kind != Full {
 		return c.Field("share").Errorf(Full, "a video's frames cannot be shared out")

@@ -99,7 +99,7 @@ func TestATaskLeavesOutWhatHasADefault(t *testing.T) {
 		Name: "w",
 		Tasks: []TaskSpec{{
 			Name: "cam", Model: One("alexnet"), Share: Share{Kind: Full}, Input: Input{Size: spec.Constant(units.Bytes(200e3))}, Encoding: 3.1, FPS: spec.Constant(1.0),
-			Arrival: Periodic, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
+			Arrival: Arrival{Kind: Periodic}, Deadline: 200e6, Wire: Wire{DType: Uint8, Compress: CompressNone, Scale: ScaleTensor},
 		}},
 		Background: []Background{{Link: "e1.uplink", Traffic: Traffic{Kind: Bulk}, Flows: 1}},
 	}
@@ -115,6 +115,8 @@ func TestWorkloadsSurviveBeingWritten(t *testing.T) {
 		task("wire: {dtype: uint4, compress: zstd, scale: channel}"),
 		task("share: {subset: 3}, encoding: 10"),
 		task("share: dirichlet"),
+		task("arrival: {onoff: [2s, 3s]}"),
+		"name: w\ntasks:\n  - {name: a, model: cnn1, arrival: {trace: /traces/camera.csv}}\n  - {name: b, model: cnn1, input: 20kB, arrival: {trace: /traces/times.csv}}\n",
 		"name: w\ntasks:\n  - {name: a, model: cnn1, input: {uniform: [100kB, 1MB]}}\n  - {name: b, model: /m/net.onnx, shape: [1, 3, 64, 64], input: 20kB}\n" +
 			"  - {name: c, model: cnn1, input: {frames: /pictures}}\nbackground:\n  - {link: e1.downlink, kind: bulk, flows: 2, start: 1s, stop: 2s, congestion: bbr}\n" +
 			"  - {link: e1.uplink, kind: {udp: {rate: 5Mbps}}}\n" +
@@ -214,9 +216,14 @@ func TestBadWorkloadsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"deadline 0":         {task("deadline: 0s"), `w.yaml:3: tasks[0].deadline: no frame can be answered within 0s; allowed: a time above 0 such as 200ms`},
 		"stop before start":  {task("start: 3s, stop: 2s"), `w.yaml:3: tasks[0].stop: 2s is not after the start at 3s; allowed: later than start`},
 		"negative start":     {task("start: -3s"), `w.yaml:3: tasks[0].start: -3s is out of range; allowed: 0s or later, from the beginning of the window`},
-		"arrival onoff":      {task("arrival: {onoff: [2s, 3s]}"), `w.yaml:3: tasks[0].arrival: onoff is not supported yet; allowed: periodic, synchronised, poisson`},
-		"arrival trace":      {task("arrival: {trace: a.csv}"), `w.yaml:3: tasks[0].arrival: trace is not supported yet; allowed: periodic, synchronised, poisson`},
-		"arrival unknown":    {task("arrival: synchronized"), `w.yaml:3: tasks[0].arrival: "synchronized" is unknown; did you mean synchronised?; allowed: periodic, synchronised, poisson`},
+		"arrival onoff":      {task("arrival: {onoff: [2s]}"), `w.yaml:3: tasks[0].arrival.onoff: 1 times are given; allowed: [mean burst, mean pause] such as [2s, 3s]`},
+		"arrival no burst":   {task("arrival: {onoff: [2s, 0s]}"), `w.yaml:3: tasks[0].arrival.onoff[1]: 0s is no mean length; allowed: 1ms to 24h0m0s`},
+		"arrival bare":       {task("arrival: onoff"), `w.yaml:3: tasks[0].arrival: onoff stands without its figures; allowed: periodic, synchronised, poisson, {onoff: [2s, 3s]} (mean burst and mean pause) or {trace: FILE}`},
+		"arrival figures":    {task("arrival: {poisson: 3}"), `w.yaml:3: tasks[0].arrival: poisson stands alone; allowed: periodic, synchronised, poisson, {onoff: [2s, 3s]} (mean burst and mean pause) or {trace: FILE}`},
+		"arrival trace":      {task("arrival: {trace: [a.csv]}"), `w.yaml:3: tasks[0].arrival.trace: a list does not belong here; allowed: {trace: FILE}`},
+		"fps of a trace":     {task("arrival: {trace: a.csv}, fps: 3"), `w.yaml:3: tasks[0].fps: recorded frames have times of their own; allowed: no fps beside a trace`},
+		"share of a trace":   {task("arrival: {trace: a.csv}, share: even"), `w.yaml:3: tasks[0].share: recorded frames cannot be shared out; allowed: full`},
+		"arrival unknown":    {task("arrival: synchronized"), `w.yaml:3: tasks[0].arrival: "synchronized" is unknown; did you mean synchronised?; allowed: periodic, synchronised, poisson, {onoff: [2s, 3s]} (mean burst and mean pause) or {trace: FILE}`},
 		"dtype":              {task("wire: {dtype: int8}"), `w.yaml:3: tasks[0].wire.dtype: "int8" is unknown; did you mean uint8?; allowed: uint4, uint8, float16, float32`},
 		"scale of a float":   {task("wire: {dtype: float16, scale: channel}"), `w.yaml:3: tasks[0].wire.scale: float16 has no scales; allowed: tensor`},
 		"compress":           {task("wire: {compress: gzip}"), `w.yaml:3: tasks[0].wire.compress: "gzip" is unknown; allowed: none, s2, zstd`},
@@ -522,6 +529,9 @@ func TestArrivalsOfAdjoiningIntervalsJoin(t *testing.T) {
 		{FPS: 7.3, Phase: 12345678, Arrival: Periodic},
 		{FPS: 30, Arrival: Synchronised},
 		{FPS: 29.97, Arrival: Poisson, Seed: 4},
+		{FPS: 12, Arrival: OnOff, On: 0.5e9, Off: 0.7e9, Seed: 4},
+		{FPS: 12, Arrival: OnOff, On: 0.5e9, Off: 0.7e9, Seed: 5},
+		{FPS: 1, Arrival: OnOff, On: 3e6, Off: 2e6, Seed: 6}, // mostly no frame in a burst
 	} {
 		whole := s.Arrivals(-3e9, 20e9)
 		var joined []units.Virtual
@@ -555,6 +565,42 @@ func TestPoissonArrivalsAreExponentialApart(t *testing.T) {
 	}
 	if other := (Source{FPS: 10, Arrival: Poisson, Seed: 10}).Arrivals(0, 2000e9); cmp.Equal(at, other) {
 		t.Error("another seed gave the same arrivals")
+	}
+}
+
+func TestBurstsAndPausesAreExponential(t *testing.T) {
+	s := Source{FPS: 20, Arrival: OnOff, On: 2e9, Off: 3e9, Seed: 9} // 50 a second in a burst
+	const span = 10_000
+	at := s.Arrivals(-span/2*1e9, span/2*1e9)
+	// 2000 cycles, whose bursts' lengths deviate by their mean: 200 000 frames, with a standard deviation of some 3 %.
+	if n := float64(len(at)) / (20 * span); math.Abs(n-1) > 0.08 {
+		t.Errorf("%d frames in %d s at a mean of 20 a second", len(at), span)
+	}
+	bursts, long := 0, 0
+	for i := 1; i < len(at); i++ {
+		if gap := (at[i] - at[i-1]).Seconds(); gap > 0.041 {
+			bursts++
+			if gap > 3 {
+				long++
+			}
+		}
+	}
+	// A pause is seen with a part of a frame's time at either end.
+	if share := float64(long) / float64(bursts); math.Abs(share-1/math.E) > 0.04 {
+		t.Errorf("%.3f of %d pauses exceed their mean, want 1/e", share, bursts)
+	}
+	if cycles := float64(bursts) / (span / 5); math.Abs(cycles-1) > 0.1 {
+		t.Errorf("%d pauses in %d s, want one in 5 s", bursts, span)
+	}
+	// Time 0 is like any other.
+	begun := 0
+	for seed := range uint64(2000) {
+		if s.Seed = seed; len(s.Arrivals(0, 20e6)) > 0 {
+			begun++
+		}
+	}
+	if share := float64(begun) / 2000; math.Abs(share-0.4) > 0.05 {
+		t.Errorf("%.3f of the sources are in a burst at time 0, want 0.4", share)
 	}
 }
 

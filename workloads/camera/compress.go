@@ -39,6 +39,9 @@ func LeastPixels(encoding float64) float64 {
 	return jpegHeader / perPixel
 }
 
+// LeastBytes is what a picture of h × w pixels encodes to at least.
+func LeastBytes(h, w int) float64 { return jpegHeader + leastPerPixel*float64(h)*float64(w) }
+
 // encoding is how a picture is turned into a JPEG: its quality (1–100) and the noise added
 // before (standard deviation, in steps of 1/255).
 type encoding struct {

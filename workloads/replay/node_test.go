@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads"
 	"github.com/splitbed/splitbed/workloads/model"
 )
@@ -190,7 +191,10 @@ type testTask struct {
 	compress string
 	frames   int
 	interval time.Duration
+	padded   bool // frame n to paddedBytes(n)
 }
+
+func paddedBytes(n int) units.Bytes { return 16_000 + 1777*units.Bytes(n) }
 
 const testHeight, testWidth, testBytes = 96, 160, 15_000
 
@@ -211,6 +215,9 @@ func (task testTask) spec(t *testing.T, store model.Store, stream uint32, edge s
 	lower.Pictures = Pictures{Seed: uint64(stream) + 1, Bytes: testBytes, Count: 3}
 	for i := range task.frames {
 		lower.Captures = append(lower.Captures, int64(i)*int64(task.interval))
+		if task.padded {
+			lower.Sizes = append(lower.Sizes, paddedBytes(i))
+		}
 	}
 	return lower, upper
 }

@@ -77,6 +77,9 @@ type Task struct {
 	Captures []int64 `json:"captures,omitempty"`
 	// First is the number of the first of these frames (edge, and in the cloud with Shows).
 	First uint64 `json:"first,omitempty"`
+	// Sizes are the bytes of the frames from First on where their pictures are padded to recorded ones; empty where they are sent
+	// as they are (edge).
+	Sizes []units.Bytes `json:"sizes,omitempty"`
 	// Verify says that a frame of this task is computed once more after the run (edge), see [Conn.Verify].
 	Verify bool `json:"verify,omitempty"`
 }

@@ -46,8 +46,8 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 	b := newBed(t, 2)
 	tasks := []testTask{
 		{edge: 0, model: "cnn1", cut: 2, dtype: workloads.Float32, frames: 12, interval: 40 * time.Millisecond},
-		{edge: 0, model: "cnn2", cut: 0, frames: 9, interval: 50 * time.Millisecond},
-		{edge: 1, model: "cnn2", cut: 5, dtype: workloads.Float32, frames: 12, interval: 40 * time.Millisecond},
+		{edge: 0, model: "cnn2", cut: 0, frames: 9, interval: 50 * time.Millisecond, padded: true},
+		{edge: 1, model: "cnn2", cut: 5, dtype: workloads.Float32, frames: 12, interval: 40 * time.Millisecond, padded: true},
 		{edge: 1, model: "cnn1", cut: 1, dtype: workloads.Uint8, frames: 12, interval: 40 * time.Millisecond},
 		{edge: 0, model: "cnn2", cut: 1, dtype: workloads.Float32, compress: workloads.CompressZstd, frames: 9, interval: 50 * time.Millisecond},
 		{edge: 1, model: "cnn1", cut: 2, dtype: workloads.Uint4, scale: workloads.ScaleChannel, compress: workloads.CompressS2, frames: 9, interval: 50 * time.Millisecond},
@@ -118,7 +118,11 @@ func TestReplayRecordsAndAnswersEveryFrame(t *testing.T) {
 				(f.WireBytes > longest || (spec.Wire.Compress != "") == (f.WireBytes == longest)) {
 				t.Errorf("%s, frame %d: %d bytes on the wire, %d before compression (%+v)", f.Task, f.Frame, f.WireBytes, longest, spec.Wire)
 			}
-			if distance := math.Abs(float64(f.InputBytes)/testBytes - 1); distance > 0.05 {
+			if padded := int(paddedBytes(int(f.Frame))); len(spec.Sizes) > 0 {
+				if f.InputBytes != padded || f.Cut == 0 && f.WireBytes != HeaderBytes+padded {
+					t.Errorf("%s, frame %d: a picture of %d bytes, %d on the wire, want %d bytes exactly", f.Task, f.Frame, f.InputBytes, f.WireBytes, padded)
+				}
+			} else if distance := math.Abs(float64(f.InputBytes)/testBytes - 1); distance > 0.05 {
 				t.Errorf("%s, frame %d: a picture of %d bytes, %d were asked for", f.Task, f.Frame, f.InputBytes, testBytes)
 			}
 		}

@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/camera"
 	"github.com/splitbed/splitbed/workloads/video"
 )
@@ -35,6 +36,21 @@ func (p Pictures) Load(h, w int) (*Shots, error) {
 		jpegs, err = camera.Scene(p.Seed, h, w, p.Bytes, p.Count)
 	}
 	return &Shots{jpegs: jpegs, height: h, width: w}, err
+}
+
+// pad appends zeros to JPEGs, which decoders pass over, up to the largest frame's size, so that every frame from the smallest on is the
+// beginning of one.
+func (s *Shots) pad(smallest, largest units.Bytes) error {
+	if largest > MaxPayload {
+		return fmt.Errorf("a frame of %v; at most %v are sent", largest, units.Bytes(MaxPayload))
+	}
+	for i, jpeg := range s.jpegs {
+		if units.Bytes(len(jpeg)) > smallest {
+			return fmt.Errorf("picture %d has %d bytes, and a frame is to have %d", i, len(jpeg), smallest)
+		}
+		s.jpegs[i] = append(jpeg, make([]byte, int(largest)-len(jpeg))...)
+	}
+	return nil
 }
 
 // Len is the number of shots.

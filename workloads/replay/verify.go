@@ -37,7 +37,7 @@ func (e *edge) verifyTask(ctx context.Context, t *edgeTask) (Verified, error) {
 	}
 	v.Picture = t.shown(v.Frame, t.shots.Len())
 
-	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.shots.Encoded(v.Picture)
+	header, payload := Header{Stream: t.Stream, Frame: v.Frame}, t.picture(v.Frame)
 	if t.Cut > 0 {
 		exact, err := e.codec(exactly(), t.Half.Output)
 		if err != nil {
