@@ -34,6 +34,12 @@ build:
 demo: setup build
 	$(ROOT) bin/splitbed run quickstart
 
+# The data, tables and plots of docs/verdict.md. Interrupted, it goes on when the command is given again.
+verdict: setup build
+	$(ROOT) bin/splitbed sweep verdict
+	bin/splitbed sweep --mode simulate --out sweeps/verdict-model verdict
+	$(GO) run ./results/answer -emulated sweeps/verdict -predicted sweeps/verdict-model
+
 setup-test:
 	@GO='$(GO)' .ci/setup --test
 
