@@ -64,7 +64,7 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	if lineEnded(replayErr) {
 		replayErr = nil // a check says so
 	}
-	return summary, errors.Join(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
+	return summary, joinOnce(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
 }
 
 // found is what the probes before the replay measured; empty where they are not known any more.
