@@ -16,6 +16,7 @@ import (
 	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"golang.org/x/sys/unix"
@@ -171,7 +172,11 @@ func TestNoPacketIsLostThatWasNotAskedFor(t *testing.T) {
 		}
 	}
 	var resumed atomic.Bool
-	const bursts, each = 10, 4000
+	const bursts = 10
+	each := 4000
+	if testutil.InGuest() {
+		each = 1500 // its one slow processor is not through with more before the next burst
+	}
 	arrived := l.datagrams(t, bursts, each, 100*time.Millisecond, func(burst int) {
 		if burst == 5 {
 			signal(unix.SIGSTOP)
@@ -181,7 +186,7 @@ func TestNoPacketIsLostThatWasNotAskedFor(t *testing.T) {
 	if arrived != bursts*each || !resumed.Load() {
 		t.Errorf("%d of %d datagrams arrived", arrived, bursts*each)
 	}
-	if r := l.report(t); r.Ways[0].Packets != bursts*each || r.LongestStall < 50*time.Millisecond {
+	if r := l.report(t); int(r.Ways[0].Packets) != bursts*each || r.LongestStall < 50*time.Millisecond {
 		t.Errorf("the line saw %d packets, and was not to be had for %v at most: it was stopped for 80 ms", r.Ways[0].Packets, r.LongestStall)
 	}
 

@@ -57,15 +57,22 @@ func NeedsNetem(t testing.TB, missing error) {
 // the module's lib directory, where `make setup` puts it.
 func NeedsEngine(t testing.TB) {
 	t.Helper()
-	if os.Getenv("ONNXRUNTIME_LIB") != "" {
-		return
+	if lib := Engine(t); os.Getenv("ONNXRUNTIME_LIB") == "" {
+		t.Setenv("ONNXRUNTIME_LIB", lib)
+	}
+}
+
+// Engine asks for the ONNX Runtime library as [NeedsEngine] does and returns its path; it leaves the environment alone.
+func Engine(t testing.TB) string {
+	t.Helper()
+	if lib := os.Getenv("ONNXRUNTIME_LIB"); lib != "" {
+		return lib
 	}
 	lib := filepath.Join(ModuleRoot(t), "lib", "libonnxruntime.so.1")
 	if _, err := os.Stat(lib); err != nil {
 		unmet(t, "libonnxruntime (run make setup)")
-		return
 	}
-	t.Setenv("ONNXRUNTIME_LIB", lib)
+	return lib
 }
 
 // NeedsGuest asks for what boots a virtual machine: the program and the kernel. Where `make setup-test` finds no kernel for this

@@ -58,33 +58,34 @@ func boot(t *testing.T, g Guest) Report {
 	return report
 }
 
-// build makes a static program for the guest.
-func build(t *testing.T, args ...string) string {
+// build makes a program for the guest, static unless it is cgo's.
+func build(t *testing.T, cgo bool, args ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
-	goBuild(t, out, "CGO_ENABLED=0", args...)
-	return out
-}
-
-func goBuild(t *testing.T, out, cgo string, args ...string) {
-	t.Helper()
 	cmd := exec.Command("go", slices.Insert(args, len(args)-1, "-o", out, "-trimpath", "-buildvcs=false", "-ldflags=-s -w")...)
 	cmd.Dir = testutil.ModuleRoot(t)
-	cmd.Env = append(os.Environ(), cgo)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if cgo {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, text)
 	}
+	return out
 }
 
-// tests is a program that runs the tests of a package but for those that match skip, or only those that
-// SPLITBED_GUEST_RUN matches. The time limit is the guest's.
-func tests(name, skip string) Program {
+// tests is a program that runs the tests of a package but for those that match skip, if run is given only those that match
+// it, and with SPLITBED_GUEST_RUN only those that match that. The time limit is the guest's.
+func tests(name, skip string, run ...string) Program {
 	args := []string{"/" + name + ".test", "-test.v", "-test.timeout=5m"}
 	if skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
 	if only := os.Getenv("SPLITBED_GUEST_RUN"); only != "" {
-		args = append(args, "-test.run="+only)
+		run = []string{only}
+	}
+	for _, r := range run {
+		args = append(args, "-test.run="+r)
 	}
 	return Program{
 		Name: name, Args: args, Dir: "/tmp",
@@ -97,14 +98,14 @@ func TestGuestLinks(t *testing.T) {
 	k := guestKernel(t)
 	boot(t, Guest{
 		Kernel: k, Modules: modules, MemoryMB: 1024,
-		Init: build(t, "build", "./internal/vm/init"),
+		Init: build(t, false, "build", "./internal/vm/init"),
 		Files: map[string]string{
-			"/features.test": build(t, "test", "-c", "./emulator/features"),
-			"/link.test":     build(t, "test", "-c", "./emulator/link"),
+			"/features.test": build(t, false, "test", "-c", "./emulator/features"),
+			"/link.test":     build(t, false, "test", "-c", "./emulator/link"),
 		},
 		Programs: []Program{
 			tests("features", ""),
-			tests("link", "^TestDelayWithoutNetem"),
+			tests("link", "^TestDelayWithoutNetem|^TestCommandsMake"), // which need a kernel without netem, and tc
 		},
 	})
 }
@@ -114,10 +115,31 @@ func TestGuestQuotas(t *testing.T) {
 	k := guestKernel(t)
 	boot(t, Guest{
 		Kernel: k, Modules: modules, MemoryMB: 1024,
-		Init:  build(t, "build", "./internal/vm/init"),
-		Files: map[string]string{"/node.test": build(t, "test", "-c", "./emulator/node")},
+		Init:  build(t, false, "build", "./internal/vm/init"),
+		Files: map[string]string{"/node.test": build(t, false, "test", "-c", "./emulator/node")},
 		Programs: []Program{
 			tests("node", "^TestContainersOfOthersStay$|Image|/^docker$"), // there is no Docker
 		},
+	})
+}
+
+func TestGuestRuns(t *testing.T) {
+	t.Parallel()
+	k := guestKernel(t)
+	onnxruntime := testutil.Engine(t)
+	const command, engine = "/bin/splitbed", "/lib/libonnxruntime.so.1"
+	// Of the tests of the command, those about netem, and a kill in the middle of a run.
+	program := tests("run", "", "Netem|^TestCleanAfterKillRemovesExactlyTheDeadRun$/^native_replay$")
+	program.Env = append(program.Env, "SPLITBED_TEST_BINARY="+command, "ONNXRUNTIME_LIB="+engine, "LD_LIBRARY_PATH="+LibraryDir)
+	boot(t, Guest{
+		Kernel: k, Modules: modules, MemoryMB: 2048,
+		Init: build(t, false, "build", "./internal/vm/init"),
+		Files: map[string]string{
+			command:     build(t, true, "build", "./cmd/splitbed"),
+			engine:      onnxruntime,
+			"/run.test": build(t, true, "test", "-c", "./cmd/splitbed"),
+		},
+		Dynamic:  []string{command, engine, "/run.test"},
+		Programs: []Program{program},
 	})
 }

@@ -16,11 +16,13 @@ import (
 
 // What Calibrate runs: the convolutional part of alexnet on a VGA picture, 14 billion operations. A run is
 // long enough (65 ms at 215 GFLOPS) for caches and clocks to settle, and its layers are large enough to
-// keep the arithmetic units busy. Fully connected layers would measure memory instead.
+// keep the arithmetic units busy. Fully connected layers would measure memory instead. On a core so slow that a run
+// would take longer than the budget, the picture is one of the size the network was made for, a sixth of that.
 const (
 	calibrationModel  = "alexnet"
 	calibrationHeight = 480
 	calibrationWidth  = 640
+	calibrationSmall  = 224 // height and width
 	calibrationCut    = 5
 )
 
@@ -32,21 +34,32 @@ const (
 // nothing in a run tells. Measured too high, edges are slower than planned, which their compute times
 // show.
 func Calibrate(ctx context.Context, store model.Store, budget time.Duration) (units.FLOPS, error) {
-	p, err := model.Describe(calibrationModel, calibrationHeight, calibrationWidth)
-	if err != nil {
-		return 0, err
+	small, took, err := speed(ctx, store, calibrationSmall, calibrationSmall, 0)
+	const times = calibrationHeight * calibrationWidth / (calibrationSmall * calibrationSmall)
+	if err != nil || times*took > budget {
+		return small, err
 	}
-	f, err := store.Head(calibrationModel, calibrationHeight, calibrationWidth, calibrationCut)
+	full, _, err := speed(ctx, store, calibrationHeight, calibrationWidth, budget)
+	return full, err
+}
+
+// speed is what a core does on pictures of a size, and the CPU time it takes for one.
+func speed(ctx context.Context, store model.Store, height, width int, budget time.Duration) (units.FLOPS, time.Duration, error) {
+	p, err := model.Describe(calibrationModel, height, width)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	f, err := store.Head(calibrationModel, height, width, calibrationCut)
+	if err != nil {
+		return 0, 0, err
 	}
 	picture := make([]float32, f.Input.Elems())
 	fillNoise(picture)
 	_, took, err := measure(ctx, f, picture, budget)
 	if err != nil {
-		return 0, fmt.Errorf("engine: calibrating: %w", err)
+		return 0, 0, fmt.Errorf("engine: calibrating: %w", err)
 	}
-	return units.FLOPS(p.Layers[calibrationCut].FLOPs / took.Seconds()), nil
+	return units.FLOPS(p.Layers[calibrationCut].FLOPs / took.Seconds()), took, nil
 }
 
 // cost is the smallest CPU time of a run of s on one thread: after a run that pages the weights in, at

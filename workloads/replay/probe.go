@@ -11,6 +11,7 @@ import (
 
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/units"
+	"gonum.org/v1/gonum/stat"
 )
 
 // goodputBytes is the length of a GoodputMessage's payload: bytes, nanoseconds and total, 8 bytes each.
@@ -95,17 +96,24 @@ func servePull(c *net.TCPConn, duration int64) error {
 	return nil
 }
 
-// measure reads a connection to its end and gives the goodput from the first read at or after skip bytes on.
+// measure reads a connection to its end and gives the goodput from the first read at or after skip bytes on: the slope of
+// a line through all reads. The first and the last alone would tell less: what waits behind a lost packet is read together with
+// it, and if the packet was of the last ones, a retransmission timeout after everything else.
 func measure(c *net.TCPConn, skip int64) (ProbeResult, error) {
 	chunk := make([]byte, bulkChunk)
-	var total, before, from, last int64
+	var total int64
+	var at, read []float64 // nanoseconds and bytes since the first read that counts
+	var from, before int64
 	for {
 		n, err := c.Read(chunk)
 		if n > 0 {
-			last = clock.Now()
+			now := clock.Now()
 			total += int64(n)
 			if from == 0 && total >= skip {
-				from, before = last, total
+				from, before = now, total
+			}
+			if from > 0 {
+				at, read = append(at, float64(now-from)), append(read, float64(total-before))
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -116,8 +124,10 @@ func measure(c *net.TCPConn, skip int64) (ProbeResult, error) {
 		}
 	}
 	r := ProbeResult{Total: units.Bytes(total)}
-	if from > 0 {
-		r.Bytes, r.Nanoseconds = units.Bytes(total-before), last-from
+	if len(at) > 1 {
+		_, slope := stat.LinearRegression(at, read, nil, false)
+		r.Bytes = units.Bytes(total - before)
+		r.Nanoseconds = int64(float64(r.Bytes) / slope)
 	}
 	return r, nil
 }

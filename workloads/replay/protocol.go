@@ -216,7 +216,8 @@ type Probe struct {
 
 // ProbeResult is what the cloud measured of a probe.
 type ProbeResult struct {
-	// Bytes were read after the first read that reached Skip, in Nanoseconds of wall time.
+	// Bytes were read after the first read that reached Skip; at the rate at which they came this takes Nanoseconds
+	// of wall time.
 	Bytes       units.Bytes `json:"bytes"`
 	Nanoseconds int64       `json:"ns"`
 	// Total is all that was read.
