@@ -52,7 +52,9 @@ func (t *testbed) measured(bounds tolerances, k probing) []results.Probe {
 		}
 		if e, ok := t.echoed[edge]; ok {
 			all = append(all, p.roundTripRows(edge, e, bounds)...)
-			all = append(all, p.queueRow(e, bounds))
+			if e.filled() {
+				all = append(all, p.queueRow(e, bounds))
+			}
 			if k.thorough {
 				all = append(all, p.lossRow(uplink(edge), e.idle.Sent-e.idle.Arrived, e.idle.Sent))
 				all = append(all, p.lossRow(downlink(edge), e.idle.Arrived-e.idle.Returned, e.idle.Arrived))
@@ -146,9 +148,11 @@ func (t *testbed) probeChecks() []fidelity.Check {
 			continue
 		}
 		off := p.Dilation.Virtual((time.Duration(e.idle.RoundTrip.P50) - e.planned).Abs())
-		checks = append(checks,
-			fidelity.RoundTripProbe(edge, off, p.shortestDeadline()),
-			fidelity.QueueProbe(e.narrowest.Name, e.queue().Seconds()/e.narrowest.Egress.QueueTime().Seconds(), e.narrowest.Egress))
+		checks = append(checks, fidelity.RoundTripProbe(edge, off, p.shortestDeadline()))
+		if e.filled() {
+			checks = append(checks,
+				fidelity.QueueProbe(e.narrowest.Name, e.queue().Seconds()/e.narrowest.Egress.QueueTime().Seconds(), e.narrowest.Egress))
+		}
 	}
 	return checks
 }

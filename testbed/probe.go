@@ -78,6 +78,9 @@ type echoProbe struct {
 	idle, under replay.EchoResult
 }
 
+// filled tells whether the queue of the narrowest link was probed.
+func (e echoProbe) filled() bool { return e.under.Sent > 0 }
+
 // queue is how much longer than on idle links a round trip takes over the full queue of the narrowest link.
 func (e echoProbe) queue() time.Duration {
 	return time.Duration(e.under.RoundTrip.P50 - e.idle.RoundTrip.P50)
@@ -149,7 +152,7 @@ func (t *testbed) probeLinks(ctx context.Context, k probing) error {
 				if ups[i], err = t.probeWay(ctx, name, ups[i].narrowest, false, k); err != nil {
 					return err
 				}
-				echoes[i], err = t.probeEchoes(ctx, name, ups[i].narrowest, k)
+				echoes[i], err = t.probeEchoes(ctx, name, up, k)
 				return err
 			}); err != nil || !k.thorough {
 				return err
@@ -171,6 +174,20 @@ func (t *testbed) probeLinks(ctx context.Context, k probing) error {
 		}
 	}
 	return nil
+}
+
+// slowestBefore is the rate, in bytes a second, of the slowest link on a way before the given one; 0 where that is the first.
+func slowestBefore(way []link.Link, narrow link.Link) uint64 {
+	slowest := uint64(0)
+	for _, l := range way {
+		if l.Name == narrow.Name {
+			break
+		}
+		if slowest == 0 || l.Egress.BytesPerSecond < slowest {
+			slowest = l.Egress.BytesPerSecond
+		}
+	}
+	return slowest
 }
 
 func narrowest(way []link.Link) link.Link {
@@ -234,16 +251,21 @@ const (
 	echoPatience = 200 * time.Millisecond
 	// overload is how much faster than the link the load comes that keeps its queue full.
 	overload = 1.05
-	// fillRate is how fast any host can send the load that fills a queue, in bytes a second.
-	fillRate = 25e6
+	// fillRate is how fast any host can send the load that fills a queue, in bytes a second; fillPace is what of a link's rate
+	// it takes where it comes through one.
+	fillRate, fillPace = 25e6, 0.95
+	// leastLeft is the part of such a load that must stay in the queue for the probe to be worth its time.
+	leastLeft = 0.2
 	// lossCount is how many small messages measure loss in a self-test, lossTime bounds how long.
 	lossCount = 5000
 	lossTime  = 4 * time.Second
 )
 
 // probeEchoes measures round trips from an edge to the cloud and back, first over idle links, then while the queue of the
-// narrowest link is kept full.
-func (t *testbed) probeEchoes(ctx context.Context, edge string, narrow link.Link, k probing) (p echoProbe, err error) {
+// narrowest link on the way is kept full. Where a link before that one is hardly faster no load fills its queue, and there is no such
+// probe.
+func (t *testbed) probeEchoes(ctx context.Context, edge string, way []link.Link, k probing) (p echoProbe, err error) {
+	narrow := narrowest(way)
 	p.narrowest = narrow
 	p.planned, _ = t.plan.detour(edge)
 	wait := 3*p.planned + echoPatience
@@ -258,12 +280,21 @@ func (t *testbed) probeEchoes(ctx context.Context, edge string, narrow link.Link
 		return p, fmt.Errorf("probe %s: %w", edge, err)
 	}
 	full := narrow.Egress.QueueTime()
-	fill := narrow.Egress.Burst + narrow.Egress.Limit*6/5
 	load := replay.EchoProbe{
 		Count: echoCount, Interval: int64(max(echoEvery, full/echoCount)), Wait: int64(wait + 2*full),
-		Fill: fill, Load: units.Bytes(overload * float64(narrow.Egress.BytesPerSecond)),
-		After: int64(echoEvery) + int64(float64(fill)/fillRate*1e9),
+		Fill: narrow.Egress.Burst + narrow.Egress.Limit*6/5, Load: units.Bytes(overload * float64(narrow.Egress.BytesPerSecond)),
 	}
+	arriving := fillRate
+	if before := slowestBefore(way, narrow); before > 0 {
+		// What comes through another link fills this one's queue by the difference of their rates only, and may not wait in front of it.
+		arriving = fillPace * float64(before)
+		left := 1 - float64(narrow.Egress.BytesPerSecond)/arriving
+		if left < leastLeft {
+			return p, nil
+		}
+		load.Fill, load.FillRate = units.Bytes(float64(load.Fill)/left), units.Bytes(arriving)
+	}
+	load.After = int64(echoEvery) + int64(float64(load.Fill)/arriving*1e9)
 	if p.under, err = t.conns[edge].Echo(ctx, load); err != nil {
 		return p, fmt.Errorf("probe the queue of %s: %w", narrow.Name, err)
 	}

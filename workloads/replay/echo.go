@@ -22,9 +22,11 @@ type EchoProbe struct {
 	// Count datagrams are sent, one every Interval.
 	Count    int   `json:"count"`
 	Interval int64 `json:"interval"`
-	// Fill bytes are sent first, as fast as the edge can, and then Load bytes a second; 0 sends none.
-	Fill units.Bytes `json:"fill,omitempty"`
-	Load units.Bytes `json:"load,omitempty"`
+	// Fill bytes are sent first, FillRate bytes a second or, where that is 0, as fast as the edge can; then Load bytes a
+	// second. 0 sends none.
+	Fill     units.Bytes `json:"fill,omitempty"`
+	FillRate units.Bytes `json:"fill_rate,omitempty"`
+	Load     units.Bytes `json:"load,omitempty"`
 	// After is how long the queue is given to fill before the first echo.
 	After int64 `json:"after,omitempty"`
 	// Wait is how long an echo may take.
@@ -62,7 +64,7 @@ func QuantilesOf(spans []int64) Quantiles {
 
 // echo measures round trips to the cloud.
 func (e *edge) echo(ctx context.Context, p EchoProbe) (EchoResult, error) {
-	if p.Count < 1 || p.Count > MostEchoes || p.Interval <= 0 || p.Wait <= 0 || p.Fill < 0 || p.Load < 0 || p.After < 0 {
+	if p.Count < 1 || p.Count > MostEchoes || p.Interval <= 0 || p.Wait <= 0 || p.Fill < 0 || p.FillRate < 0 || p.Load < 0 || p.After < 0 {
 		return EchoResult{}, fmt.Errorf("an echo probe needs 1 to %d datagrams, an interval and a time to wait: %+v", MostEchoes, p)
 	}
 	to, err := socketAddress(e.setup.Address)
@@ -106,7 +108,19 @@ const loadTick = int64(time.Millisecond)
 // loadTogether is how many packets of load are written at most at a time; 44 make the largest IP packet.
 const loadTogether = 32
 
-// load sends Fill bytes at once and then Load bytes a second, until ctx ends.
+// loadDue is how many bytes of load are to be sent in the first seconds.
+func (p EchoProbe) loadDue(seconds float64) int64 {
+	if p.FillRate == 0 {
+		return int64(p.Fill) + int64(float64(p.Load)*seconds)
+	}
+	filling := float64(p.Fill) / float64(p.FillRate)
+	if seconds < filling {
+		return int64(float64(p.FillRate) * seconds)
+	}
+	return int64(p.Fill) + int64(float64(p.Load)*(seconds-filling))
+}
+
+// load sends Fill bytes and then Load bytes a second, until ctx ends.
 func load(ctx context.Context, to unix.Sockaddr, id uint32, p EchoProbe) error {
 	fd, err := datagramSocket()
 	if err != nil {
@@ -124,7 +138,7 @@ func load(ctx context.Context, to unix.Sockaddr, id uint32, p EchoProbe) error {
 	started := clock.Now()
 	for sent := int64(0); ctx.Err() == nil; {
 		now := clock.Now()
-		due := int64(p.Fill) + int64(float64(p.Load)*float64(now-started)/1e9)
+		due := p.loadDue(float64(now-started) / 1e9)
 		if sent >= due {
 			clock.SleepUntil(now + loadTick)
 			continue

@@ -111,3 +111,21 @@ func TestTheReflectorSendsNothingBackForLoad(t *testing.T) {
 		t.Error("something else than the echo was answered")
 	}
 }
+
+func TestLoadIsSentAtItsRates(t *testing.T) {
+	for name, c := range map[string]struct {
+		probe   EchoProbe
+		seconds float64
+		due     int64
+	}{
+		"at once, then by rate":     {EchoProbe{Fill: 1000, Load: 500}, 2, 2000},
+		"while it fills":            {EchoProbe{Fill: 1000, FillRate: 100, Load: 50}, 4, 400},
+		"just filled":               {EchoProbe{Fill: 1000, FillRate: 100, Load: 50}, 10, 1000},
+		"after it has filled":       {EchoProbe{Fill: 1000, FillRate: 100, Load: 50}, 14, 1200},
+		"nothing before it started": {EchoProbe{Fill: 1000, FillRate: 100, Load: 50}, 0, 0},
+	} {
+		if got := c.probe.loadDue(c.seconds); got != c.due {
+			t.Errorf("%s: %d bytes are due after %g s, want %d", name, got, c.seconds, c.due)
+		}
+	}
+}
