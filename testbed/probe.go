@@ -269,11 +269,13 @@ func (t *testbed) probeEchoes(ctx context.Context, edge string, way []link.Link,
 	p.narrowest = narrow
 	p.planned, _ = t.plan.detour(edge)
 	wait := 3*p.planned + echoPatience
-	idle := replay.EchoProbe{Count: echoCount, Interval: int64(echoEvery), Wait: int64(wait)}
+	// Jitter lies within ±3σ. Messages so far apart never wait for one before them, which order would have them do.
+	apart := time.Duration(6 * t.plan.deviation(edge))
+	idle := replay.EchoProbe{Count: echoCount, Interval: int64(max(echoEvery, apart)), Wait: int64(wait)}
 	if k.thorough {
 		// At a fifth of the rate, so that no queue forms.
 		every := time.Duration(5 * replay.EchoWireBytes / float64(narrow.Egress.BytesPerSecond) * float64(time.Second))
-		every = max(every, lossTime/lossCount)
+		every = max(every, lossTime/lossCount, apart)
 		idle.Interval, idle.Count = int64(every), max(echoCount, int(lossTime/every))
 	}
 	if p.idle, err = t.conns[edge].Echo(ctx, idle); err != nil {

@@ -4,13 +4,18 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
 )
@@ -60,6 +65,97 @@ func TestOnlyARunOfDilationAutoIsTriedAgain(t *testing.T) {
 	if next, ok := e.again(invalid); !ok || next.Emulation.Dilation != 7 || e.Emulation.Dilation != 1 {
 		t.Errorf("the next attempt: %v, %v; the experiment itself now has %v", next.Emulation.Dilation, ok, e.Emulation.Dilation)
 	}
+}
+
+// stopOnce stops the process of an edge for half a second, half a second into the first window that begins, and notes what it is told.
+type stopOnce struct {
+	Silent
+	t     *testing.T
+	edge  string
+	once  sync.Once
+	done  chan struct{}
+	notes []string
+}
+
+func (s *stopOnce) Note(message string) { s.notes = append(s.notes, message) }
+
+func (s *stopOnce) Phase(p Phase, _ string) {
+	if p != Replay {
+		return
+	}
+	s.once.Do(func() {
+		go func() {
+			defer close(s.done)
+			time.Sleep(startLead + 700*time.Millisecond)
+			pid := nodeProcess(s.t, s.edge)
+			signal(s.t, pid, unix.SIGSTOP)
+			time.Sleep(500 * time.Millisecond)
+			signal(s.t, pid, unix.SIGCONT)
+		}()
+	})
+}
+
+// nodeProcess finds the process of a node of this test's testbed.
+func nodeProcess(t *testing.T, node string) int {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // a process that has ended meanwhile is another
+		args := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+		if args[0] == nodeBinary && slices.Contains(args, "node") && args[len(args)-1] == node {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			if err != nil {
+				t.Error(err)
+			}
+			return pid
+		}
+	}
+	t.Errorf("there is no process of %s", node)
+	return math.MaxInt32
+}
+
+// TestAnInvalidRunIsRepeatedMoreSlowly breaks the first attempt of a run: the second is at the dilation that the first one named,
+// and nobody has to do anything.
+func TestAnInvalidRunIsRepeatedMoreSlowly(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsEngine(t)
+	e, err := LoadExperiment("smoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Emulation.Warmup, e.Emulation.Duration = units.Virtual(200*time.Millisecond), units.Virtual(time.Second)
+	t.Setenv("SPLITBED_STATE", t.TempDir())
+	for range attempts {
+		out := filepath.Join(t.TempDir(), "run")
+		watch := &stopOnce{t: t, edge: "gw-a", done: make(chan struct{})}
+		last, err := Run(t.Context(), e, Options{Binary: nodeBinary, Out: out, Retries: 1, Progress: watch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-watch.done
+		first, err := results.ReadSummary(filepath.Join(out+".invalid-1", summaryFile))
+		if err != nil {
+			t.Fatalf("the first attempt was not kept: %v", err)
+		}
+		failed := failedChecks(&first)
+		if first.Verdict != results.Invalid || !slices.Contains(failed, "stall") && !slices.Contains(failed, "timer_lateness") {
+			t.Errorf("the first attempt is %s by %v, want invalid by stall or timer_lateness", first.Verdict, failed)
+		}
+		if last.Dilation != first.Fidelity.NextDilation || last.Dilation < 1.5*first.Dilation {
+			t.Errorf("the first attempt was at %v and named %v, the second is at %v", first.Dilation, first.Fidelity.NextDilation, last.Dilation)
+		}
+		if len(watch.notes) == 0 || !strings.Contains(strings.Join(watch.notes, "\n"), "trying again") {
+			t.Errorf("the user was told %q", watch.notes)
+		}
+		if last.Verdict != results.Invalid {
+			return
+		}
+		t.Logf("the second attempt is invalid, too: %s", last.Reason)
+		testutil.AwaitQuietHost(t)
+	}
+	t.Errorf("%d times the second attempt was invalid, too", attempts)
 }
 
 func TestAStoppedProcessIsSeen(t *testing.T) {
