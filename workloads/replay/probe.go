@@ -11,7 +11,6 @@ import (
 
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/units"
-	"gonum.org/v1/gonum/stat"
 )
 
 // goodputBytes is the length of a GoodputMessage's payload: bytes, nanoseconds and total, 8 bytes each.
@@ -96,24 +95,18 @@ func servePull(c *net.TCPConn, duration int64) error {
 	return nil
 }
 
-// measure reads a connection to its end and gives the goodput from the first read at or after skip bytes on: the slope of
-// a line through all reads. The first and the last alone would tell less: what waits behind a lost packet is read together with
-// it, and if the packet was of the last ones, a retransmission timeout after everything else.
+// measure reads a connection to its end and gives the goodput from the first read at or after skip bytes on, see
+// [steadyRate].
 func measure(c *net.TCPConn, skip int64) (ProbeResult, error) {
 	chunk := make([]byte, bulkChunk)
 	var total int64
-	var at, read []float64 // nanoseconds and bytes since the first read that counts
-	var from, before int64
+	var reads []arrival
 	for {
 		n, err := c.Read(chunk)
 		if n > 0 {
 			now := clock.Now()
-			total += int64(n)
-			if from == 0 && total >= skip {
-				from, before = now, total
-			}
-			if from > 0 {
-				at, read = append(at, float64(now-from)), append(read, float64(total-before))
+			if total += int64(n); total >= skip {
+				reads = append(reads, arrival{now, total})
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -124,10 +117,9 @@ func measure(c *net.TCPConn, skip int64) (ProbeResult, error) {
 		}
 	}
 	r := ProbeResult{Total: units.Bytes(total)}
-	if len(at) > 1 {
-		_, slope := stat.LinearRegression(at, read, nil, false)
-		r.Bytes = units.Bytes(total - before)
-		r.Nanoseconds = int64(float64(r.Bytes) / slope)
+	if rate := steadyRate(reads); rate > 0 {
+		r.Bytes = units.Bytes(total - reads[0].bytes)
+		r.Nanoseconds = int64(float64(r.Bytes) / rate)
 	}
 	return r, nil
 }
