@@ -128,7 +128,11 @@ func cumulative(s Summary, all []latencies) (chart, error) {
 	for n, l := range drawn {
 		add(l.frames, n, l.name, 1.3)
 	}
-	limits := deadlines(s)
+	return drawCumulative(c, p, low, high, deadlines(s))
+}
+
+// drawCumulative draws a plot of cumulative curves, whose latencies lie between low and high, with the deadlines across it.
+func drawCumulative(c chart, p *plot.Plot, low, high float64, limits []float64) (chart, error) {
 	for _, d := range limits {
 		line(p, plotter.XYs{{X: d, Y: 0}, {X: d, Y: 100}}, limit, 1.2, true)
 	}

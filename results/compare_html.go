@@ -73,16 +73,7 @@ func comparedLatencies(runs []Compared) (chart, error) {
 		limits = append(limits, deadlines(r.Summary)...)
 	}
 	slices.Sort(limits)
-	limits = slices.Compact(limits)
-	for _, d := range limits {
-		line(p, plotter.XYs{{X: d, Y: 0}, {X: d, Y: 100}}, limit, 1.2, true)
-	}
-	c.Legend = append(c.Legend, deadlineLegend(limits)...)
-	newLatencyScale(low, high, limits).apply(&p.X)
-	p.Y.Min, p.Y.Max = 0, 100
-	var err error
-	c.SVG, err = svg(p)
-	return c, err
+	return drawCumulative(c, p, low, high, slices.Compact(limits))
 }
 
 // comparedShares is each run's share of frames on time with its interval.
