@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +43,25 @@ func (k *Capture) UnmarshalSpec(c spec.Cursor) error {
 	return nil
 }
 
+// checkCaptures refuses captures that cannot be made on the links of an expanded topology.
+func checkCaptures(c spec.Cursor, captures []Capture, links []string) error {
+	seen := map[string]bool{}
+	for i, k := range captures {
+		at := c.Index(i)
+		if err := k.validate(at); err != nil {
+			return err
+		}
+		if err := at.OneOf(links, k.Link, "there is no link"); err != nil {
+			return err
+		}
+		if seen[k.Link] {
+			return at.Errorf("", "%q is already captured", k.Link)
+		}
+		seen[k.Link] = true
+	}
+	return nil
+}
+
 func (k Capture) validate(c spec.Cursor) error {
 	const shortest, longest, least = units.Bytes(64), units.Bytes(65535), units.Bytes(1000)
 	switch {
@@ -51,29 +69,6 @@ func (k Capture) validate(c spec.Cursor) error {
 		return c.Field("snaplen").Errorf(fmt.Sprintf("%v to %v", shortest, longest), "%v of each packet cannot be kept", k.Snaplen)
 	case k.Limit < least:
 		return c.Field("limit").Errorf(fmt.Sprintf("at least %v", least), "%v hold no packets", k.Limit)
-	}
-	return nil
-}
-
-// checkCaptures refuses captures of links the plan does not have.
-func (p *Plan) checkCaptures() error {
-	var names []string
-	for _, l := range p.Network.Network.Links {
-		names = append(names, l.Name)
-	}
-	seen := spec.Unique{}
-	for i, k := range p.Experiment.Emulation.Capture {
-		at := p.Experiment.source.Field("emulation").Field("capture").Index(i)
-		if !slices.Contains(names, k.Link) {
-			problem := fmt.Sprintf("there is no link %q", spec.Clip(k.Link))
-			if near := spec.Nearest(k.Link, names); near != "" {
-				problem += "; did you mean " + near + "?"
-			}
-			return inputError(at.Errorf("EDGE.uplink, EDGE.downlink, TRUNK.uplink or TRUNK.downlink", "%s", problem))
-		}
-		if err := seen.Add(at, k.Link, "a link captured already"); err != nil {
-			return inputError(err)
-		}
 	}
 	return nil
 }

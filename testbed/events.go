@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/link"
@@ -61,18 +60,18 @@ func (e Events) validate(c spec.Cursor, topology *topologies.Topology, duration 
 			for _, edge := range topology.Edges {
 				nodes = append(nodes, edge.Name)
 			}
-			if !slices.Contains(nodes, event.Kill) {
-				return at.Field("kill").Errorf(strings.Join(nodes, ", "), "there is no node %q", spec.Clip(event.Kill))
+			if err := at.Field("kill").OneOf(nodes, event.Kill, "there is no node"); err != nil {
+				return err
 			}
 		case event.Link == "":
 			return at.Errorf("link and set, or kill", "nothing is to happen")
 		default:
 			state, known := states[event.Link]
 			if !known {
-				l, ok := topology.LinkNamed(event.Link)
-				if !ok {
-					return at.Field("link").Errorf(strings.Join(topology.LinkNames(), ", "), "there is no link %q", spec.Clip(event.Link))
+				if err := at.Field("link").OneOf(topology.LinkNames(), event.Link, "there is no link"); err != nil {
+					return err
 				}
+				l, _ := topology.LinkNamed(event.Link)
 				state = topologies.State{Link: l}
 			}
 			var change topologies.Change

@@ -120,7 +120,7 @@ func carriedBetween(samples []results.Sample, link string, from, to float64) (ca
 func TestBadEventsAreRefusedWhereTheyAreWrong(t *testing.T) {
 	for event, want := range map[string]string{
 		"{at: 1s}":             "e.yaml:4: events[0]: nothing is to happen; allowed: link and set, or kill",
-		"{at: 1s, kill: gw-z}": `e.yaml:4: events[0].kill: there is no node "gw-z"; allowed: cloud, gw-a, gw-b, gw-c, gw-d`,
+		"{at: 1s, kill: gw-z}": `e.yaml:4: events[0].kill: there is no node "gw-z"; did you mean gw-a?; allowed: cloud, gw-a, gw-b, gw-c, gw-d`,
 		"{at: 1s, kill: gw-a, link: gw-a.uplink}":                     "e.yaml:4: events[0]: both a link and a node are to change; use two events; allowed: link and set, or kill",
 		"{at: 1s, link: gw-a, set: {down: true}}":                     `e.yaml:4: events[0].link: there is no link "gw-a"; allowed: gw-a.uplink, gw-a.downlink, gw-b.uplink, gw-b.downlink, gw-c.uplink, gw-c.downlink, gw-d.uplink, gw-d.downlink`,
 		"{at: 1s, link: gw-a.uplink}":                                 "e.yaml:4: events[0].set: nothing is to be changed; allowed: rate, queue, delay, jitter, loss, down",

@@ -293,6 +293,9 @@ func (e *Experiment) Validate() error {
 	if err := e.Workload.Check(expanded); err != nil {
 		return err
 	}
+	if err := checkCaptures(c.Field("emulation").Field("capture"), e.Emulation.Capture, expanded.LinkNames()); err != nil {
+		return err
+	}
 	return e.Events.validate(c.Field("events"), expanded, e.Emulation.Duration)
 }
 
@@ -384,11 +387,6 @@ func (e Emulation) validate(c spec.Cursor) error {
 		{c.Field("tcp").Field("congestion"), known().congestion, e.TCP.Congestion},
 	} {
 		if err := word.choice.Check(word.at, word.value); err != nil {
-			return err
-		}
-	}
-	for i, k := range e.Capture {
-		if err := k.validate(c.Field("capture").Index(i)); err != nil {
 			return err
 		}
 	}

@@ -239,6 +239,9 @@ func TestBadExperimentsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"duration 0":         {minimal + "emulation: {duration: 0s}\n", `e.yaml:4: emulation.duration: 0s is out of range; allowed: above 0s, at most 24h0m0s`},
 		"warmup below 0":     {minimal + "emulation: {warmup: -1s}\n", `e.yaml:4: emulation.warmup: -1s is out of range; allowed: 0s to 24h0m0s`},
 		"capture snaplen":    {minimal + "emulation:\n  capture: [{link: gw-a.uplink, snaplen: 10B}]\n", `e.yaml:5: emulation.capture[0].snaplen: 10B of each packet cannot be kept; allowed: 64B to 65.535kB`},
+		"capture of nothing": {minimal + "emulation:\n  capture: [gw-b.uplink, gw-a.upling]\n", `e.yaml:5: emulation.capture[1]: there is no link "gw-a.upling"; did you mean gw-a.uplink?; allowed: gw-a.uplink, gw-a.downlink, gw-b.uplink, gw-b.downlink, gw-c.uplink, gw-c.downlink, gw-d.uplink, gw-d.downlink`},
+		"capture twice":      {minimal + "emulation:\n  capture: [gw-b.uplink, {link: gw-b.uplink}]\n", `e.yaml:5: emulation.capture[1]: "gw-b.uplink" is already captured`},
+		"background nowhere": {"name: x\ntopology: lab-4\nworkload:\n  name: w\n  tasks: [{name: a, model: m, input: 1kB}]\n  background: [{link: gw-z.uplink, kind: bulk}]\n", `e.yaml:6: workload.background[0].link: topology lab-4 has no edge "gw-z"; did you mean gw-a?; allowed: gw-a, gw-b, gw-c, gw-d`},
 		"events as a word":   {minimal + "events: none\n", `e.yaml:4: events: "none" does not belong here; allowed: a list`},
 	} {
 		t.Run(name, func(t *testing.T) {

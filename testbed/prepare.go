@@ -73,9 +73,6 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	if err := p.planNetwork(s); err != nil {
 		return nil, inputError(err)
 	}
-	if err := p.checkCaptures(); err != nil {
-		return nil, err
-	}
 	if err := p.checkDelays(); err != nil {
 		return nil, err
 	}

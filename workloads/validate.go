@@ -265,14 +265,7 @@ func (w *Workload) Check(t *topologies.Topology) error {
 		known[i] = e.Name
 	}
 	exists := func(c spec.Cursor, name string) error {
-		if slices.Contains(known, name) {
-			return nil
-		}
-		problem := fmt.Sprintf("topology %s has no edge %q", t.Name, spec.Clip(name))
-		if near := spec.Nearest(name, known); near != "" {
-			problem += "; did you mean " + near + "?"
-		}
-		return c.Errorf(abbreviate(known), "%s", problem)
+		return c.OneOf(known, name, "topology "+t.Name+" has no edge")
 	}
 	for i, task := range w.Tasks {
 		at := w.source.Field("tasks").Index(i)
@@ -297,13 +290,4 @@ func (w *Workload) Check(t *topologies.Topology) error {
 		}
 	}
 	return nil
-}
-
-// abbreviate lists names, but not ninety of them.
-func abbreviate(names []string) string {
-	const most = 12
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:most-1], ", ") + ", … " + names[len(names)-1]
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,27 @@ func (c Choice) CheckOr(at Cursor, word, allowed string) error {
 		return at.Errorf(allowed, "%q is unknown; did you mean %s?", Clip(word), near)
 	}
 	return at.Errorf(allowed, "%q is unknown", Clip(word))
+}
+
+// OneOf refuses a name that is not one of those there are. What says of what: "there is no link".
+func (c Cursor) OneOf(names []string, name, what string) error {
+	if slices.Contains(names, name) {
+		return nil
+	}
+	problem := fmt.Sprintf("%s %q", what, Clip(name))
+	if near := Nearest(name, names); near != "" {
+		problem += "; did you mean " + near + "?"
+	}
+	return c.Errorf(abbreviate(names), "%s", problem)
+}
+
+// abbreviate lists names, but not ninety of them.
+func abbreviate(names []string) string {
+	const most = 12
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most-1], ", ") + ", … " + names[len(names)-1]
 }
 
 // NotYet refuses something the format describes and this version cannot do.
