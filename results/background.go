@@ -27,6 +27,14 @@ type BackgroundSummary struct {
 	Delivered int64 `json:"delivered,omitempty"`
 }
 
+// Rate is the mean rate of what was delivered, in bits per second.
+func (b BackgroundSummary) Rate() Figure {
+	if !(b.Stop > b.Start) {
+		return Absent()
+	}
+	return 8 * Figure(b.DeliveredBytes) / (b.Stop - b.Start)
+}
+
 // summariseBackground adds up the last counts of every flow.
 func summariseBackground(records []BackgroundRecord, flows []FlowSample) []BackgroundSummary {
 	last := map[int64]FlowSample{}

@@ -192,7 +192,8 @@ func overTime(s Summary, all []latencies) (chart, error) {
 			}
 		}
 	}
-	scale, window := newLatencyScale(low, high, limits), float64(s.VirtualSeconds)
+	// The highest dot stands below the upper edge, where crosses are.
+	scale, window := newLatencyScale(low, 1.05*high, limits), float64(s.VirtualSeconds)
 	if len(all) <= mostSeries && total <= mostDots {
 		c.Caption = "Every frame, by the time it was captured. A cross at the upper edge is a frame that was lost."
 		for n, l := range all {

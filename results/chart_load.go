@@ -36,7 +36,7 @@ func cpuLoad(s Summary, series map[string][]Sample) (chart, error) {
 }
 
 // loadOver is the growth of a counter per second ÷ full, in percent, in spans of the window no shorter than
-// the samples are apart.
+// the samples are apart. It is NaN where nobody looked for longer: what was between is not known.
 func loadOver(samples []Sample, window, full float64, counter func(Sample) float64) plotter.XYs {
 	if len(samples) < 2 || !(full > 0) || !(window > 0) {
 		return nil
@@ -48,7 +48,7 @@ func loadOver(samples []Sample, window, full float64, counter func(Sample) float
 	for n := range bins {
 		from, to := window*float64(n)/float64(bins), window*float64(n+1)/float64(bins)
 		y := math.NaN()
-		if from >= first && to <= last {
+		if from >= first && to <= last && longestGap(samples, from, to) <= mostApart*apart {
 			y = 100 * (counterAt(samples, to, counter) - counterAt(samples, from, counter)) / (to - from) / full
 		}
 		points = append(points, plotter.XY{X: (from + to) / 2, Y: y})
@@ -56,16 +56,34 @@ func loadOver(samples []Sample, window, full float64, counter func(Sample) float
 	return points
 }
 
+// mostApart is how many times further apart than they are on average samples may be for the load between them to be drawn.
+const mostApart = 3
+
+// longestGap is the longest time between two samples next to each other, of those between which some of the span lies.
+func longestGap(samples []Sample, from, to float64) float64 {
+	longest := 0.0
+	for i := 1; i < len(samples); i++ {
+		if samples[i-1].Time < to && samples[i].Time > from {
+			longest = max(longest, samples[i].Time-samples[i-1].Time)
+		}
+	}
+	return longest
+}
+
 func loadChart(s Summary, title, caption, unit string, all []loads) (chart, error) {
 	c := chart{Title: title, Caption: caption}
 	p := newPlot("time (s)", unit)
-	top := 100.0
+	top, unseen := 100.0, false
 	for _, l := range all {
 		for _, x := range l.points {
 			if x.Y > top { // false for a NaN
 				top = x.Y
 			}
+			unseen = unseen || math.IsNaN(x.Y)
 		}
+	}
+	if unseen {
+		c.Caption += " A line is broken where no samples were taken."
 	}
 	shown := all
 	if len(all) > mostSeries {

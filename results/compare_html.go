@@ -24,14 +24,15 @@ type comparisonPage struct {
 // with intervals, and how well simulations predicted emulations. The runs carry their frames. Charts show the first eight
 // runs.
 func CompareHTML(w io.Writer, runs []Compared) error {
+	view := comparisonPage{Comparison: Compare(runs)}
 	tmpl, err := template.New("compare.html.tmpl").Funcs(template.FuncMap{
 		"rate": rateText, "time": timeText, "number": number, "share": share, "percent": percentFigure,
-		"whole": percentWhole, "change": change, "nth": nth,
+		"whole": percentWhole, "change": change, "nth": nth, "predicts": view.predicts,
+		"furthest": func(tasks []PredictedPlace) []PredictedPlace { return worst(tasks, mostReportRows, furthestFirst) },
 	}).ParseFS(reportFiles, "compare.html.tmpl", "style.html.tmpl")
 	if err != nil {
 		return fmt.Errorf("comparison: %w", err)
 	}
-	view := comparisonPage{Comparison: Compare(runs)}
 	view.ShownTasks = worst(view.Tasks, mostReportRows, furthestApart)
 	drawn := runs[:min(len(runs), mostSeries)]
 	for _, draw := range []func([]Compared) (chart, error){comparedLatencies, comparedShares} {

@@ -134,21 +134,31 @@ func change(x Figure) string {
 	return fmt.Sprintf("%+.1f %%", 100*float64(x))
 }
 
-func (p printer) prediction(c Comparison, x Prediction) {
-	name := func(dir string) string {
+// predicts says in a sentence how far a prediction was off.
+func (c Comparison) predicts(x Prediction) string {
+	name := func(dir string) (string, RunRow) {
 		for n, r := range c.Runs {
 			if r.Dir == dir {
-				return nth(n)
+				return nth(n), r
 			}
 		}
-		return dir
+		return dir, RunRow{}
 	}
-	text := fmt.Sprintf("%s predicts %s: no frame arrived to compare", name(x.Simulated), name(x.Measured))
-	if x.MedianError.Known() {
-		text = fmt.Sprintf("%s predicts %s: median transfer latencies are off by %s at the median of %s, by %s at most",
-			name(x.Simulated), name(x.Measured), percent(float64(x.MedianError)), counted(len(x.Tasks), "task-edge pair"), percent(float64(x.WorstError)))
+	simulated, _ := name(x.Simulated)
+	measured, run := name(x.Measured)
+	text := simulated + " predicts " + measured
+	if run.Fidelity == Invalid {
+		text += ", whose times prove nothing (invalid)"
 	}
-	p.wrap(text, 2)
+	if !x.MedianError.Known() {
+		return text + ": no frame arrived to compare"
+	}
+	return fmt.Sprintf("%s: median transfer latencies are off by %s at the median of %s, by %s at most",
+		text, percent(float64(x.MedianError)), counted(len(x.Tasks), "task-edge pair"), percent(float64(x.WorstError)))
+}
+
+func (p printer) prediction(c Comparison, x Prediction) {
+	p.wrap(c.predicts(x), 2)
 	t := table{head: []string{"TASK", "EDGE", "P50", "SIMULATED", "ERROR", "P99", "SIMULATED", "ERROR", "ON TIME", "SIMULATED"}, left: 2}
 	for _, r := range worst(x.Tasks, mostRows, furthestFirst) {
 		tone := plain

@@ -1,10 +1,12 @@
 package results
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 )
 
 //go:embed report.html.tmpl compare.html.tmpl style.html.tmpl
@@ -16,8 +18,13 @@ const mostReportRows = 100
 // page is what report.html.tmpl is filled with.
 type page struct {
 	Summary
-	ShownTasks []TaskSummary
-	ShownEdges []EdgeSummary
+	ShownTasks      []TaskSummary
+	ShownEdges      []EdgeSummary
+	ShownBackground []BackgroundSummary
+	ShownChanges    []Change
+	// Agreeing are those of the Compared tasks at edges whose answers agree least with those of the uncut network.
+	Agreeing []TaskSummary
+	Compared int
 	// Failed and Passed are the fidelity checks.
 	Failed, Passed []Check
 	Charts         []chart
@@ -29,7 +36,7 @@ type page struct {
 func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
 	tmpl, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
 		"rate": rateText, "time": timeText, "number": number, "share": share, "percent": percentFigure,
-		"whole": percentWhole, "used": func(c CPUSummary) Figure { return c.UsedGFLOPS / c.GFLOPS },
+		"whole": percentWhole, "size": sizeText, "used": func(c CPUSummary) Figure { return c.UsedGFLOPS / c.GFLOPS },
 		"simulated": func() string { return simulated },
 		"mark":      func(t TaskSummary) string { _, mark := taskTone(t); return mark }, "schedule": scheduleText,
 	}).ParseFS(reportFiles, "report.html.tmpl", "style.html.tmpl")
@@ -37,10 +44,14 @@ func Report(w io.Writer, s Summary, frames []Frame, samples []Sample) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	view := page{
-		Summary:    s,
-		ShownTasks: worst(s.Tasks, mostReportRows, worstFirst),
-		ShownEdges: worst(s.Edges, mostReportRows, busiestFirst),
+		Summary:         s,
+		ShownTasks:      worst(s.Tasks, mostReportRows, worstFirst),
+		ShownEdges:      worst(s.Edges, mostReportRows, busiestFirst),
+		ShownBackground: s.Background[:min(len(s.Background), mostReportRows)],
+		ShownChanges:    s.Changes[:min(len(s.Changes), mostReportRows)],
 	}
+	compared := slices.DeleteFunc(slices.Clone(s.Tasks), func(t TaskSummary) bool { return !t.Agreement.Known() })
+	view.Agreeing, view.Compared = worst(compared, mostReportRows, leastAgreeing), len(compared)
 	for _, c := range s.Fidelity.Checks {
 		if c.OK {
 			view.Passed = append(view.Passed, c)
@@ -83,3 +94,6 @@ func charts(s Summary, frames []Frame, samples []Sample) ([]chart, error) {
 }
 
 func percentFigure(x Figure) string { return percent(float64(x)) }
+
+// leastAgreeing orders by how often answers have the class of the uncut network.
+func leastAgreeing(a, b TaskSummary) int { return cmp.Compare(a.Agreement, b.Agreement) }

@@ -45,6 +45,30 @@ func TestReportShowsVerdictTablesAndCharts(t *testing.T) {
 	}
 }
 
+func TestReportShowsWhatWasBesideTheTasksAndWhatTheirFormsCost(t *testing.T) {
+	in, samples := drawn(2, 3, false)
+	in.Tasks[1].Wire = "uint4 channel, zstd"
+	for i, f := range in.Frames {
+		if f.Task == in.Tasks[1].Task && f.Frame%4 == 0 {
+			in.Frames[i].Reference = f.Class + 1
+		}
+	}
+	in.Background = []BackgroundRecord{{Link: "gw-b.downlink", Kind: "udp", Flows: 3, Start: 1000 * ms, Stop: 3000 * ms}}
+	in.Flows = []FlowSample{{Flow: 1, OfferedBytes: 2_500_000, DeliveredBytes: 2_000_000, Offered: 2500, Delivered: 2000}}
+	in.Changes = []Change{{At: 2, Subject: "gw-a.uplink", Change: "rate 5Mbps", ByHand: true}}
+	page := report(t, Summarise(in), in.Frames, samples)
+	for _, want := range []string{
+		`title="gw-b.downlink">gw-b.downlink</td><td class="name">udp</td><td>3</td><td>1 s</td><td>3 s</td><td>2.5 MB</td><td>2 MB</td>` +
+			`<td>500 kB</td><td>8 Mb/s</td><td>2000 / 2500</td>`,
+		`<td class="name">uint4 channel, zstd</td><td>75 %</td>`,
+		"<li>2.000 s  gw-a.uplink: rate 5Mbps (by hand)</li>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
 // A page goes from hand to hand without the command that made it.
 func TestAReportOfASimulationSaysSo(t *testing.T) {
 	in, samples := drawn(4, 8, true)

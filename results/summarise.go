@@ -54,6 +54,8 @@ type Input struct {
 type TaskRecord struct {
 	Task, Edge string
 	Cut        int
+	// Wire is what its frames travel as: "uint8", "JPEG".
+	Wire string
 	// Predicted is the transfer latency to expect; 0 when nothing was predicted.
 	Predicted units.Virtual
 	// During are the intervals in which it was deployed; empty is always. Frames captured outside them are not judged.
@@ -165,7 +167,7 @@ func (t *tally) counts() Counts {
 func (t *tally) summary(rule Rule) TaskSummary {
 	task := t.task
 	s := TaskSummary{
-		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Deadline: Absent(), Predicted: Absent(), Agreement: Absent(),
+		Task: task.Task, Edge: task.Edge, Cut: task.Cut, Wire: task.Wire, Deadline: Absent(), Predicted: Absent(), Agreement: Absent(),
 		Counts:   t.counts(),
 		Transfer: distribution(t.transfer), EndToEnd: distribution(t.endToEnd),
 	}

@@ -77,6 +77,15 @@ type Change struct {
 	ByHand bool `json:"by_hand,omitempty"`
 }
 
+// String is the change in a line: "2.001 s  gw-a.uplink: rate 5Mbps".
+func (c Change) String() string {
+	text := fmt.Sprintf("%.3f s  %s: %s", float64(c.At), c.Subject, c.Change)
+	if c.ByHand {
+		text += " (by hand)"
+	}
+	return text
+}
+
 // QoS counts the frames of all deployed tasks that were captured in the window.
 type QoS struct {
 	Quantile Figure `json:"quantile"`
@@ -125,9 +134,11 @@ type Distribution struct {
 
 // TaskSummary is one deployed task at one edge.
 type TaskSummary struct {
-	Task     string `json:"task"`
-	Edge     string `json:"edge"`
-	Cut      int    `json:"k"`
+	Task string `json:"task"`
+	Edge string `json:"edge"`
+	Cut  int    `json:"k"`
+	// Wire is what its frames travelled as: the wire type of a tensor ("uint4 channel, zstd"), "JPEG" or "video packet" at cut 0.
+	Wire     string `json:"wire,omitempty"`
 	Deadline Figure `json:"deadline_s"`
 	Counts
 	Transfer Distribution `json:"transfer_s"`

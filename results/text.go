@@ -124,7 +124,7 @@ func (p printer) agreement(s Summary) {
 	if len(differ) == 0 {
 		return
 	}
-	least := slices.MinFunc(differ, func(a, b TaskSummary) int { return cmp.Compare(a.Agreement, b.Agreement) })
+	least := slices.MinFunc(differ, leastAgreeing)
 	p.wrap(fmt.Sprintf("answers differ from those of the uncut float32 network at %s; %s at %s agrees in %s of the frames compared",
 		counted(len(differ), "task-edge pair"), printable(least.Task), printable(least.Edge), percentWhole(least.Agreement)), 0)
 	p.line("")
@@ -245,11 +245,7 @@ func (p printer) changes(s Summary) {
 	}
 	p.wrap(head+":", 2)
 	for _, c := range s.Changes[:min(len(s.Changes), mostNamed)] {
-		line := fmt.Sprintf("  %.3f s  %s: %s", float64(c.At), c.Subject, c.Change)
-		if c.ByHand {
-			line += " (by hand)"
-		}
-		p.wrap(line, 4)
+		p.wrap("  "+c.String(), 4)
 	}
 	if more := len(s.Changes) - mostNamed; more > 0 {
 		p.line(fmt.Sprintf("  and %d more", more))

@@ -208,7 +208,7 @@ func (p *Plan) taskRecords() []results.TaskRecord {
 	var all []results.TaskRecord
 	for _, s := range p.Streams {
 		if s.judged(p.Duration) {
-			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Predicted: s.Predicted, During: s.During})
+			all = append(all, results.TaskRecord{Task: s.Task, Edge: s.Edge, Cut: s.Cut, Wire: s.onWire(), Predicted: s.Predicted, During: s.During})
 		}
 	}
 	return all

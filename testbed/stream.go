@@ -45,6 +45,17 @@ type Stream struct {
 	During []scheduler.Interval `json:"during,omitempty"`
 }
 
+// onWire says what a frame travels as: the wire type of its tensor, or the picture itself.
+func (s Stream) onWire() string {
+	switch {
+	case s.Cut > 0:
+		return s.Wire.String()
+	case s.Source.Video != nil:
+		return "video packet"
+	}
+	return "JPEG"
+}
+
 // mostCompressed is how many times smaller than its reservation a compressed tensor is taken to be at most; rectified
 // activations become two to three times smaller. Taken too small, bursts are a little deeper than they should be.
 const mostCompressed = 4

@@ -37,6 +37,18 @@ type Wire struct {
 	Scale string `yaml:"scale" json:"scale"`
 }
 
+// String names the wire type: "uint8", "uint4 channel, zstd".
+func (w Wire) String() string {
+	name := string(w.DType)
+	if w.Scale == ScaleChannel {
+		name += " " + ScaleChannel
+	}
+	if w.Compress != "" && w.Compress != CompressNone {
+		name += ", " + w.Compress
+	}
+	return name
+}
+
 // Task is a resolved task: a CNN service with input at one or more edges.
 type Task struct {
 	Name     string        `json:"name"`

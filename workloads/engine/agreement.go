@@ -19,13 +19,17 @@ type Form struct {
 
 // Forms are those a profile compares, coarsest first.
 func Forms() []Form {
-	return []Form{
-		{"uint4", workloads.Wire{DType: workloads.Uint4}},
-		{"uint4 channel", workloads.Wire{DType: workloads.Uint4, Scale: workloads.ScaleChannel}},
-		{"uint8", workloads.Wire{DType: workloads.Uint8}},
-		{"uint8 channel", workloads.Wire{DType: workloads.Uint8, Scale: workloads.ScaleChannel}},
-		{"float16", workloads.Wire{DType: workloads.Float16}},
+	var all []Form
+	for _, w := range []workloads.Wire{
+		{DType: workloads.Uint4},
+		{DType: workloads.Uint4, Scale: workloads.ScaleChannel},
+		{DType: workloads.Uint8},
+		{DType: workloads.Uint8, Scale: workloads.ScaleChannel},
+		{DType: workloads.Float16},
+	} {
+		all = append(all, Form{w.String(), w})
 	}
+	return all
 }
 
 // Agreement is what forms cost in accuracy at one cut: by the name of a form, the share of scenes to which the network
