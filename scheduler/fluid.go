@@ -28,7 +28,8 @@ type NetworkEdge struct {
 type Hop struct {
 	Rate  units.Rate
 	Delay units.Virtual
-	// Burst is what the shaper lets through at once after a pause; frames arrive earlier by Burst/Rate.
+	// Burst is the depth of the shaper's token bucket, which lets as much through at once after a pause; 0 is a link that has none. A packet
+	// goes whole as soon as those before it no longer overdraw the bucket, so frames arrive earlier by the burst and their last packet.
 	Burst units.Bytes
 	Next  int
 	// Reserved is what is set apart on the link for flows that have reserved a part of it, at most at one moment.
@@ -57,6 +58,22 @@ type Flow struct {
 	Reserved units.Rate
 	// Burst is that of the class, as [Hop] has one.
 	Burst units.Bytes
+}
+
+// early is how many bits of a frame's wire bytes pass at once where a bucket has a depth, the last packet being one of them.
+func early(burst, wire, packet units.Bytes) float64 {
+	if burst == 0 {
+		return 0
+	}
+	return 8 * float64(burst+lastPacket(wire, packet))
+}
+
+// lastPacket is what is left of a frame after as many whole packets as possible that are not all of it; 0 where data are no packets.
+func lastPacket(wire, packet units.Bytes) units.Bytes {
+	if packet <= 0 || wire <= 0 {
+		return 0
+	}
+	return wire - (wire-1)/packet*packet
 }
 
 // wire is the bytes of frame n.

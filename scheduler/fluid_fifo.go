@@ -86,12 +86,12 @@ func (m *fluid) uplinks() {
 				m.reserved(frame, edge.Uplink)
 				continue
 			}
-			bits := 8 * float64(m.flows[frame.flow].wire(frame.n))
+			wire := m.flows[frame.flow].wire(frame.n)
 			start := max(free, frame.now)
-			free = start + bits/float64(hop.Rate)
+			free = start + 8*float64(wire)/float64(hop.Rate)
 			out.busy(start, free, float64(hop.Rate))
 			frame.slowest = hop.Rate
-			frame.now = max(frame.now, free-8*float64(hop.Burst)/float64(hop.Rate)) + hop.Delay.Seconds()
+			frame.now = max(frame.now, free-early(hop.Burst, wire, m.net.Packet)/float64(hop.Rate)) + hop.Delay.Seconds()
 			if hop.Next >= 0 {
 				m.through[hop.Next] = append(m.through[hop.Next], x)
 			}
@@ -104,9 +104,10 @@ func (m *fluid) uplinks() {
 func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
 	flow := m.flows[frame.flow]
 	start := max(m.free[frame.flow], frame.now)
-	free := start + 8*float64(flow.wire(frame.n))/float64(flow.Reserved)
+	wire := flow.wire(frame.n)
+	free := start + 8*float64(wire)/float64(flow.Reserved)
 	m.free[frame.flow] = free
-	frame.now = max(frame.now, free-8*float64(flow.Burst)/float64(flow.Reserved)) + hop.Delay.Seconds()
+	frame.now = max(frame.now, free-early(flow.Burst, wire, m.net.Packet)/float64(flow.Reserved)) + hop.Delay.Seconds()
 	frame.slowest = flow.Reserved
 	for n := hop.Next; n >= 0; n = m.net.Trunks[n].Next {
 		m.store(frame, flow.Reserved)
@@ -122,10 +123,10 @@ func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
 // is exact for two hops and, where the last packet is a whole one, for any number.
 func (m *fluid) store(frame *fluidFrame, rate units.Rate) {
 	wire, packet := m.flows[frame.flow].wire(frame.n), m.net.Packet
-	if packet <= 0 || wire <= 0 {
+	if lastPacket(wire, packet) == 0 {
 		return
 	}
-	last := 8 * float64(wire-(wire-1)/packet*packet)
+	last := 8 * float64(lastPacket(wire, packet))
 	first := 8 * float64(min(wire, packet))
 	r, slowest := float64(rate), float64(frame.slowest)
 	switch {

@@ -262,10 +262,14 @@ func newServer(h Hop, edges int) server {
 	return s
 }
 
-// serve takes a packet and tells when it leaves.
+// serve takes a packet and tells when it leaves: when all of it is sent, or, from a bucket, when those before it do not overdraw it.
 func (s *server) serve(now, bits float64) float64 {
-	s.free = max(s.free, now) + bits/s.rate
-	return max(now, s.free-s.burst/s.rate)
+	start := max(s.free, now)
+	s.free = start + bits/s.rate
+	if s.burst == 0 {
+		return s.free
+	}
+	return max(now, start-s.burst/s.rate)
 }
 
 // join puts a packet in line. Flows that have reserved nothing are one, with the rest's rate.

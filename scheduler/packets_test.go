@@ -166,6 +166,53 @@ func TestReservedPacketsAreTheFluids(t *testing.T) {
 	}
 }
 
+// A bucket of two packets is overdrawn by the third, which goes at once all the same, and so the last one of a frame never takes any time.
+func TestABucketLetsTheLastPacketThroughWhole(t *testing.T) {
+	for _, c := range []struct {
+		wire  units.Bytes
+		burst units.Bytes
+		want  units.Virtual
+	}{
+		{10_000, 2000, 7 * ms},  // nine packets less the bucket
+		{10_300, 2000, 8 * ms},  // ten, the last one is short
+		{3000, 2000, 0},         // the third goes with two
+		{3001, 2000, 1 * ms},    // one byte more has to wait for the third
+		{10_000, 0, 10 * ms},    // no bucket: when all is sent
+		{10_300, 20_000, 0},     // all of it passes at once
+		{20_500, 20_500, 0},     // so it does through a bucket as deep as the frame is long
+		{1000, 1, 0},            // a packet alone
+		{2000, 1, ms - ms/1000}, // and one behind it
+	} {
+		for name, flow := range map[string]Flow{
+			"the link's": {Captures: spans(0, 100), Wire: c.wire},
+			"a class's":  {Captures: spans(0, 100), Wire: c.wire, Reserved: 8e6, Burst: c.burst},
+		} {
+			hop := Hop{Rate: 8e6, Burst: c.burst, Next: -1}
+			if flow.Reserved > 0 {
+				hop = Hop{Rate: 80e6, Next: -1, Reserved: flow.Reserved}
+			}
+			net := Network{Edges: []NetworkEdge{{1e9, hop}}, Packet: 1000}
+			fluid, err := Predict(net, []Flow{flow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tcp := linux(0)
+			tcp.InitialWindow = 1000
+			packets, err := PredictTCP(net, tcp, []Flow{flow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for model, got := range map[string]Predicted{"fluid": fluid[0], "packets": packets[0]} {
+				for n := range flow.Captures {
+					if x := got.Transfer(n); (x - c.want).Duration().Abs() > time.Microsecond {
+						t.Errorf("%d bytes through %s bucket of %d, frame %d by the %s: %v, want %v", c.wire, name, c.burst, n, model, x, c.want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestPredictTCPRefusesWhatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*Network, *TCP){
 		"packets of 0 bytes":     func(n *Network, _ *TCP) { n.Packet = 0 },

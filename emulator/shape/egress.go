@@ -102,9 +102,11 @@ func (e Egress) Goodput() units.Rate { return units.Rate(float64(e.Rate()) * Goo
 func (e Egress) QueueTime() time.Duration { return e.wall(e.Limit) }
 
 // TransferTime is how long (wall) a TCP payload takes over the idle link, without its delay: from the
-// first byte offered to the last one delivered. The burst passes at once.
+// first byte offered to the last one delivered. The burst passes at once, and the last packet whole when the bucket is no longer
+// overdrawn by those before it (htb_class_mode in net/sched/sch_htb.c).
 func (e Egress) TransferTime(payload units.Bytes) time.Duration {
-	return max(0, e.wall(WireBytes(payload)-e.Burst))
+	before := WireBytes((payload - 1) / MSS * MSS)
+	return max(0, e.wall(before-e.Burst))
 }
 
 // wall is the time the link takes for bytes.
