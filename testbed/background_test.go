@@ -4,10 +4,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/splitbed/splitbed/internal/testutil"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/model"
 )
 
@@ -64,6 +66,49 @@ emulation: {dilation: 2, warmup: 100ms, duration: 1500ms}
 	}
 	if web := s.Background[5]; web.Offered < 5 || web.Delivered < web.Offered-2 || web.OfferedBytes != 20_000*web.Offered {
 		t.Errorf("20 transfers a second: %+v", web)
+	}
+}
+
+func TestFlowsOfBurstsStartAtPlacesOfTheirOwn(t *testing.T) {
+	phases := func(flows string, seed uint64) []units.Virtual {
+		e := parse(t, `
+name: bursts
+topology: {name: one, edges: [{name: gw, compute: 60GFLOPS, uplink: {rate: 20Mbps}}]}
+workload:
+  name: bursts
+  tasks: [{name: door, model: cnn2, input: 20kB}]
+  background: [{link: gw.uplink, kind: {onoff: {rate: 1Mbps, on: 1s, off: 3s}}, flows: `+flows+`}]
+`)
+		s, err := resolve(t.Context(), e, model.Store{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.flows(9e9, seed)[0].Phases
+	}
+	many := phases("400", 1)
+	if many[0] != 0 {
+		t.Errorf("the first burst of the first flow begins %v late", many[0])
+	}
+	if again := phases("400", 1); !slices.Equal(many, again) {
+		t.Error("the same seed gives other phases")
+	}
+	if few := phases("2", 1); !slices.Equal(few, many[:2]) {
+		t.Errorf("the first two of two flows are at %v, of many at %v", few, many[:2])
+	}
+	if other := phases("2", 2); other[1] == many[1] {
+		t.Error("another seed gives the same phase")
+	}
+	bursting := 0
+	for _, p := range many[1:] {
+		if p < 0 || p >= 4e9 {
+			t.Fatalf("a phase of %v in a cycle of 4s", p)
+		}
+		if p < 1e9 {
+			bursting++
+		}
+	}
+	if bursting < 70 || bursting > 130 { // 100 ± 3.5 deviations
+		t.Errorf("%d of 399 flows begin within a burst, want about a quarter", bursting)
 	}
 }
 

@@ -23,6 +23,8 @@ type Flow struct {
 	Congestion string            `json:"congestion,omitempty"`
 	Start      units.Virtual     `json:"start"`
 	Stop       units.Virtual     `json:"stop"`
+	// Phases is how far each flow of bursts is in one, and the pause after it, when it starts.
+	Phases []units.Virtual `json:"phases,omitempty"`
 	// Sends is what each flow of web transfers or of a trace sends.
 	Sends [][]workloads.Send `json:"-"`
 }
@@ -43,16 +45,29 @@ func (s *system) flows(duration units.Virtual, seed uint64) []Flow {
 		if f.Start >= f.Stop {
 			continue
 		}
-		if f.Traffic.Kind == workloads.Web || f.Traffic.Kind == workloads.Replayed {
-			for n := range b.Flows {
-				h := fnv.New64a()
-				h.Write([]byte("background " + strconv.Itoa(i) + " " + strconv.Itoa(n))) // a hash never fails to write
-				f.Sends = append(f.Sends, b.Traffic.Sends(f.Stop-f.Start, rand.New(rand.NewPCG(seed, h.Sum64()))))
+		for n := range b.Flows {
+			h := fnv.New64a()
+			h.Write([]byte("background " + strconv.Itoa(i) + " " + strconv.Itoa(n))) // a hash never fails to write
+			random := rand.New(rand.NewPCG(seed, h.Sum64()))
+			switch f.Traffic.Kind {
+			case workloads.Web, workloads.Replayed:
+				f.Sends = append(f.Sends, b.Traffic.Sends(f.Stop-f.Start, random))
+			case workloads.OnOff:
+				f.Phases = append(f.Phases, phase(f.Traffic, n, random))
 			}
 		}
 		all = append(all, f)
 	}
 	return all
+}
+
+// phase is where in a burst and the pause after it the n-th flow starts: the first with a burst, so that a flow of its own has
+// its bursts at known times, the others anywhere.
+func phase(t workloads.Traffic, n int, random *rand.Rand) units.Virtual {
+	if n == 0 {
+		return 0
+	}
+	return units.Virtual(random.Float64() * float64(t.On+t.Off))
 }
 
 // link is the link a flow loads.
@@ -104,6 +119,9 @@ func (p *Plan) flow(f Flow, n int, id uint32, cloud bool) replay.Flow {
 		r.Pace = &replay.Pace{
 			Packet: int(f.Traffic.Packet), Every: 8e9 * float64(f.Traffic.Packet) / float64(rate),
 			On: int64(p.Dilation.Wall(f.Traffic.On)), Off: int64(p.Dilation.Wall(f.Traffic.Off)),
+		}
+		if f.Phases != nil {
+			r.Pace.Phase = int64(p.Dilation.Wall(f.Phases[n]))
 		}
 	case workloads.Web:
 		r.Kind = replay.FlowTransfers

@@ -103,6 +103,33 @@ func TestPacedFlowsSendWhatTheySay(t *testing.T) {
 	b.expectNoFaults()
 }
 
+func TestBurstsBeginWhereTheirPhaseSays(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	for name, test := range map[string]struct {
+		phase int64
+		want  []int64 // milliseconds from the flow's start
+	}{
+		"with a burst":     {0, []int64{0, 10, 20, 100, 110, 120}},
+		"in a burst":       {5 * ms, []int64{5, 15, 95, 105, 115}},
+		"after the last":   {25 * ms, []int64{75, 85, 95}},
+		"in a pause":       {60 * ms, []int64{40, 50, 60}},
+		"a burst's length": {30 * ms, []int64{70, 80, 90}},
+	} {
+		f := &flow{Flow: Flow{Kind: FlowDatagrams, Start: 7 * ms, Stop: 7*ms + 130*ms, Pace: &Pace{Packet: 100, Every: 10e6, On: 30 * ms, Off: 70 * ms, Phase: test.phase}}}
+		if err := f.validate(true); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var got []int64
+		next := f.datagrams(1000 * ms)
+		for at, _, ok := next(); ok; at, _, ok = next() {
+			got = append(got, (at-1007*ms)/ms)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // TestTransfersEndAtTheirStop has a transfer that cannot be over by then, and one that would begin after it.
 func TestTransfersEndAtTheirStop(t *testing.T) {
 	b := newBed(t, 1)
@@ -131,6 +158,7 @@ func TestFlowsThatSayNothingAreRefused(t *testing.T) {
 		"no pace":            {Kind: FlowDatagrams},
 		"no time at all":     {Kind: FlowDatagrams, Pace: &Pace{Packet: 100}},
 		"no sizes":           {Kind: FlowTransfers, Sends: &Sends{At: []int64{1}}},
+		"a phase too long":   {Kind: FlowDatagrams, Pace: &Pace{Packet: 100, Every: 1e6, On: 5, Off: 5, Phase: 11}},
 		"times that go back": {Kind: FlowDatagrams, Sends: &Sends{At: []int64{2, 1}, Bytes: []int64{1, 1}}},
 	} {
 		if err := f.validate(true); err == nil {

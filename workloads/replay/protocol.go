@@ -155,6 +155,8 @@ type Pace struct {
 	Every  float64 `json:"every_ns"`
 	On     int64   `json:"on_ns,omitempty"`
 	Off    int64   `json:"off_ns,omitempty"`
+	// Phase is how far the flow is in a burst and the pause after it when it starts; below the sum of both.
+	Phase int64 `json:"phase_ns,omitempty"`
 }
 
 // Sends are times in wall nanoseconds from the start of the replay, ascending, and the bytes of each: of datagrams with their
@@ -175,8 +177,8 @@ func (f Flow) validate(sends bool) error {
 		return fmt.Errorf("background flow %d: %d times, which must ascend, and %d sizes", f.ID, len(f.Sends.At), len(f.Sends.Bytes))
 	case f.Sends == nil && (f.Kind == FlowTransfers || f.Pace == nil):
 		return fmt.Errorf("background flow %d: nothing says when it sends", f.ID)
-	case f.Sends == nil && (!(f.Pace.Every >= 1) || f.Pace.On < 0 || f.Pace.Off < 0):
-		return fmt.Errorf("background flow %d: a packet every %v ns, for %d ns, pauses of %d ns", f.ID, f.Pace.Every, f.Pace.On, f.Pace.Off)
+	case f.Sends == nil && (!(f.Pace.Every >= 1) || f.Pace.On < 0 || f.Pace.Off < 0 || f.Pace.Phase < 0 || f.Pace.Phase > f.Pace.On+f.Pace.Off):
+		return fmt.Errorf("background flow %d: a packet every %v ns, for %d ns, pauses of %d ns, %d ns of that before the start", f.ID, f.Pace.Every, f.Pace.On, f.Pace.Off, f.Pace.Phase)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"math"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -140,7 +141,8 @@ func (f *flow) datagrams(t0 int64) func() (at int64, size int, ok bool) {
 			return t0 + at, max(0, min(size, maxDatagram)), true
 		}
 	}
-	burst := int64(0) // the start of the current one
+	burst := -f.Pace.Phase // the start of the current one
+	n = int(math.Ceil(float64(f.Pace.Phase) / f.Pace.Every))
 	return func() (int64, int, bool) {
 		offset := int64(float64(n) * f.Pace.Every)
 		if f.Pace.On > 0 && offset >= f.Pace.On {
