@@ -29,7 +29,7 @@ func compareCommand() *cli.Command {
 
 func compare(c *cli.Context) error {
 	if c.NArg() < 2 {
-		return &testbed.InputError{Err: fmt.Errorf("%s takes two runs or more, got %d (options go before them)", c.Command.FullName(), c.NArg())}
+		return &testbed.InputError{Err: fmt.Errorf("`%s RUN...` takes two runs or more, got %d", c.Command.HelpName, c.NArg())}
 	}
 	page := c.String("html")
 	runs, err := testbed.ReadRuns(c.Args().Slice(), page != "")

@@ -33,7 +33,8 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// A second Ctrl-C ends the process at once; `splitbed clean` then removes what is left.
 	context.AfterFunc(ctx, stop)
-	os.Exit(exitCode(newApp().RunContext(ctx, os.Args)))
+	app := newApp()
+	os.Exit(exitCode(app.RunContext(ctx, optionsFirst(app, os.Args))))
 }
 
 func newApp() *cli.App {
@@ -64,28 +65,36 @@ func newApp() *cli.App {
 		// Errors reach main, which alone chooses the exit code.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return &testbed.InputError{Err: fmt.Errorf("no command %q; `splitbed --help` lists the commands", c.Args().First())}
-			}
-			return cli.ShowAppHelp(c)
-		},
+		Action:         noCommand("splitbed", cli.ShowAppHelp),
 	}
-	refuseUnknownOptions(app.Commands)
+	refuseUnknown(app.Name, app.Commands)
 	return app
 }
 
 // usageError is what becomes of an option the command does not have: an input error in one line.
 func usageError(c *cli.Context, err error, _ bool) error {
-	return &testbed.InputError{Err: fmt.Errorf("%w; `%s --help` lists the options", err, c.Command.FullName())}
+	return &testbed.InputError{Err: fmt.Errorf("%w; `%s --help` lists the options", err, c.Command.HelpName)}
 }
 
-// refuseUnknownOptions gives every command the same handling of options; urfave/cli does not hand it down.
-func refuseUnknownOptions(commands []*cli.Command) {
+// refuseUnknown gives every command the same handling of options and subcommands; urfave/cli does not hand it down.
+func refuseUnknown(parent string, commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
-		refuseUnknownOptions(c.Subcommands)
+		if len(c.Subcommands) > 0 {
+			c.Action = noCommand(parent+" "+c.Name, cli.ShowSubcommandHelp)
+		}
+		refuseUnknown(parent+" "+c.Name, c.Subcommands)
+	}
+}
+
+// noCommand is what a command does that only has others below it: it refuses what is none of them, or shows them.
+func noCommand(name string, help cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return &testbed.InputError{Err: fmt.Errorf("no command %q; `%s --help` lists the commands", c.Args().First(), name)}
+		}
+		return help(c)
 	}
 }
 
@@ -110,12 +119,4 @@ func exitCode(err error) int {
 		fmt.Fprintln(os.Stderr, "splitbed:", err)
 		return exitFailure
 	}
-}
-
-// argument returns the one positional argument of a command.
-func argument(c *cli.Context, what string) (string, error) {
-	if c.NArg() != 1 {
-		return "", &testbed.InputError{Err: fmt.Errorf("%s takes one %s, got %d arguments (options go before it)", c.Command.FullName(), what, c.NArg())}
-	}
-	return c.Args().First(), nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -44,7 +46,7 @@ func modelCommand() *cli.Command {
 			ArgsUsage:   "MODEL",
 			Description: "MODEL is a built-in network or an ONNX file. NAME-head.onnx, NAME-tail.onnx and their weights run anywhere with ONNX Runtime.",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "after", Required: true, Usage: "`LAYER` to cut after, by name or number"},
+				&cli.StringFlag{Name: "after", Usage: "`LAYER` to cut after, by name or number; must be given"},
 				&cli.StringFlag{Name: "out", Value: ".", Usage: "directory of the files"},
 				shapeFlag(),
 			},
@@ -183,13 +185,19 @@ func network(c *cli.Context) (model.Store, model.Profile, error) {
 }
 
 func profileModel(c *cli.Context) error {
+	scenes, plot := c.Int("scenes"), c.String("plot")
+	if scenes < 0 {
+		return &testbed.InputError{Err: fmt.Errorf("--scenes: %d is no number of scenes", scenes)}
+	}
+	if plot != "" && filepath.Ext(plot) != ".svg" {
+		return &testbed.InputError{Err: fmt.Errorf("--plot: %s: a chart is written as SVG, to a name that ends in .svg", plot)}
+	}
+	if info, err := os.Stat(filepath.Dir(plot)); plot != "" && (err != nil || !info.IsDir()) {
+		return &testbed.InputError{Err: fmt.Errorf("--plot: %s is not a directory; make it first", filepath.Dir(plot))}
+	}
 	store, p, err := network(c)
 	if err != nil {
 		return err
-	}
-	scenes := c.Int("scenes")
-	if scenes < 0 {
-		return &testbed.InputError{Err: fmt.Errorf("--scenes: %d is no number of scenes", scenes)}
 	}
 	profile, err := engine.Profile(c.Context, store, p.Model, p.Height, p.Width)
 	if err != nil {
@@ -204,8 +212,8 @@ func profileModel(c *cli.Context) error {
 			profile.Layers[i].Agreement = agreement[i]
 		}
 	}
-	if path := c.String("plot"); path != "" {
-		if err := plotProfile(path, profile); err != nil {
+	if plot != "" {
+		if err := plotProfile(plot, profile); err != nil {
 			return err
 		}
 	}
@@ -215,13 +223,13 @@ func profileModel(c *cli.Context) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(c.App.Writer, "%s at %d×%d: %d bytes encoded\n", p.Model, p.Height, p.Width, profile.Input.Bytes)
 	fmt.Fprintln(w, "k\tlayer\tshape\tuint4\tuint8\tfloat16\tfloat32\tratio\tGFLOP\tFLOP/byte\thead ms\ttail ms\tGFLOPS\t")
-	large := 0
+	var large []string
 	for _, l := range profile.Layers {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3g\t%.0f\t%.2f\t%.2f\t%.0f\t\n",
 			l.K, l.Name, dimensions(l.Shape), l.Wire["uint4"], l.Wire["uint8"], l.Wire["float16"], l.Wire["float32"],
 			l.Ratio, l.FLOPs/1e9, l.Overhead, 1e3*l.Head, 1e3*l.Tail, l.GFLOPS)
 		if l.Ratio > 1 {
-			large++
+			large = append(large, l.Name)
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -233,8 +241,9 @@ func profileModel(c *cli.Context) error {
 		}
 	}
 	fmt.Fprintf(c.App.Writer, "head + tail differ from the whole network by at most %.1e (relative)\n", profile.Parity)
-	if large > 0 {
-		fmt.Fprintf(c.App.Writer, "after %d of %d layers more bytes travel than the encoded picture has (ratio above 1)\n", large, len(profile.Layers))
+	if len(large) > 0 {
+		fmt.Fprintf(c.App.Writer, "note: after %s the tensor has more bytes than the encoded picture (ratio above 1): a cut there sends more than no cut at all\n",
+			strings.Join(large, ", "))
 	}
 	return nil
 }
@@ -260,6 +269,9 @@ func plotProfile(path string, profile engine.ModelProfile) error {
 }
 
 func cutModel(c *cli.Context) error {
+	if !c.IsSet("after") {
+		return &testbed.InputError{Err: errors.New("--after LAYER is missing: where to cut; `splitbed model profile MODEL` lists the layers")}
+	}
 	store, p, err := network(c)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func showTopology(c *cli.Context) error {
 
 func generateTopology(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return &testbed.InputError{Err: fmt.Errorf("%s takes options only, got %q", c.Command.FullName(), c.Args().First())}
+		return &testbed.InputError{Err: fmt.Errorf("`%s` takes options only, got %q", c.Command.HelpName, c.Args().First())}
 	}
 	drawn := topologies.Generate{Edges: c.Int("edges"), Seed: c.Uint64("seed")}
 	var err error

@@ -163,7 +163,7 @@ func TestFilesThatAreNoNetworkOfOnePictureAreRefused(t *testing.T) {
 		want  string
 		is    error
 	}{
-		{"an open shape", func(t *testing.T, dir string) string { return onnxtest.Residual(t, dir, onnxtest.Modern) }, nil, "give a shape such as 1,3,224,224", model.ErrInput},
+		{"an open shape", func(t *testing.T, dir string) string { return onnxtest.Residual(t, dir, onnxtest.Modern) }, nil, "--shape 1,3,224,224", model.ErrInput},
 		{"another shape", func(t *testing.T, dir string) string { return onnxtest.Residual(t, dir, onnxtest.Old) }, []int{1, 3, 64, 64}, "which [1 3 64 64] does not fit", model.ErrInput},
 		{"two inputs", func(t *testing.T, dir string) string {
 			return onnxtest.Ends(t, dir, []string{"image", "mask"}, []string{"y"})

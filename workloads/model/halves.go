@@ -12,6 +12,9 @@ import (
 
 // Cut is the cut after a layer that is given by its name or its number, from 1 to the last but one.
 func (p Profile) Cut(layer string) (int, error) {
+	if p.Cuts() < 2 {
+		return 0, fmt.Errorf("%s has a single layer: there is no place to cut it", p.Model)
+	}
 	var names []string
 	for k, l := range p.Layers[1:] {
 		k++
@@ -23,7 +26,8 @@ func (p Profile) Cut(layer string) (int, error) {
 		}
 		names = append(names, l.Name)
 	}
-	return 0, fmt.Errorf("%s has no layer %q; it has 1 to %d: %s", p.Model, layer, p.Cuts(), strings.Join(names, ", "))
+	return 0, fmt.Errorf("%s has no cut after %q: layers end where a single tensor connects what is before with what is after, and these are 1 to %d: %s",
+		p.Model, layer, p.Cuts()-1, strings.Join(names[:len(names)-1], ", "))
 }
 
 // WriteHalves writes NAME-head.onnx and NAME-tail.onnx of a network cut after layer k into a directory, each with its weights in the

@@ -158,7 +158,7 @@ func (g *Graph) bindInput(shape []int) ([]int64, error) {
 		case i < 2:
 			dims[i] = []int64{1, 3}[i]
 		default:
-			return nil, fmt.Errorf("%w: input %q leaves its height or width open (%v); give a shape such as 1,3,224,224", ErrInput, in.Name, in.Shape)
+			return nil, fmt.Errorf("%w: input %q leaves its height or width open (%v); give one, --shape 1,3,224,224 or in a workload shape: [1, 3, 224, 224]", ErrInput, in.Name, in.Shape)
 		}
 	}
 	if dims[0] != 1 || dims[1] != 3 {

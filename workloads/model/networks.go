@@ -224,7 +224,7 @@ func find(name string) (*network, error) {
 	all := networks()
 	i := slices.IndexFunc(all, func(n network) bool { return n.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("model %q: %w; built in are %s", name, ErrUnknown, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("model %q: %w; built in are %s, and the name of an ONNX file ends in .onnx", name, ErrUnknown, strings.Join(Names(), ", "))
 	}
 	return &all[i], nil
 }
