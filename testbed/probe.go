@@ -115,50 +115,71 @@ func (t *testbed) probeOpenLinks(ctx context.Context, k probing) error {
 // slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
 const slowStart = 12
 
+// probeTurns lets probes have the links they need: edges behind the same trunk take turns, so that each has it for itself, and all
+// together load the host no more than [probeTogether].
+type probeTurns struct {
+	trunk map[string]*sync.Mutex // by the last link of the way up
+	room  *semaphore.Weighted
+}
+
+func newProbeTurns(ups [][]link.Link) probeTurns {
+	turns := probeTurns{trunk: map[string]*sync.Mutex{}, room: semaphore.NewWeighted(int64(probeTogether))}
+	for _, up := range ups {
+		turns.trunk[up[len(up)-1].Name] = &sync.Mutex{}
+	}
+	return turns
+}
+
+// take waits for the turn of a way up; the returned function gives it on.
+func (p probeTurns) take(up []link.Link) (done func()) {
+	turn := p.trunk[up[len(up)-1].Name]
+	turn.Lock()
+	return turn.Unlock
+}
+
+// alone calls probe when there is room for a load of the link.
+func (p probeTurns) alone(ctx context.Context, l link.Link, probe func() error) error {
+	share := int64(min(l.Egress.Rate(), probeTogether))
+	if err := p.room.Acquire(ctx, share); err != nil {
+		return err
+	}
+	defer p.room.Release(share)
+	return probe()
+}
+
 // probeLinks measures every uplink that streams will use: its rate, the round trip by small messages, and its queue; in
-// a thorough probe the downlinks' rates, too. Edges behind the same trunk take turns, so that each has it for itself.
+// a thorough probe the downlinks' rates, too.
 func (t *testbed) probeLinks(ctx context.Context, k probing) error {
 	names := t.plan.loadedEdges()
+	up, down := make([][]link.Link, len(names)), make([][]link.Link, len(names))
+	for i, name := range names {
+		var err error
+		if up[i], err = t.plan.way(name, uplink); err != nil {
+			return err
+		}
+		if down[i], err = t.plan.way(name, downlink); err != nil {
+			return err
+		}
+	}
 	ups, downs, echoes := make([]linkProbe, len(names)), make([]linkProbe, len(names)), make([]echoProbe, len(names))
-	turns := map[string]*sync.Mutex{} // by the trunk nearest to the cloud
-	room := semaphore.NewWeighted(int64(probeTogether))
+	turns := newProbeTurns(up)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
-		up, err := t.plan.way(name, uplink)
-		if err != nil {
-			return err
-		}
-		down, err := t.plan.way(name, downlink)
-		if err != nil {
-			return err
-		}
-		last := up[len(up)-1].Name
-		if turns[last] == nil {
-			turns[last] = &sync.Mutex{}
-		}
-		group.Go(func() (err error) {
-			turns[last].Lock()
-			defer turns[last].Unlock()
-			alone := func(l link.Link, probe func() error) error {
-				share := int64(min(l.Egress.Rate(), probeTogether))
-				if err := room.Acquire(ctx, share); err != nil {
+		group.Go(func() error {
+			defer turns.take(up[i])()
+			narrow := narrowest(up[i])
+			if err := turns.alone(ctx, narrow, func() (err error) {
+				if ups[i], err = t.probeWay(ctx, name, narrow, false, k); err != nil {
 					return err
 				}
-				defer room.Release(share)
-				return probe()
-			}
-			ups[i].narrowest, downs[i].narrowest = narrowest(up), narrowest(down)
-			if err := alone(ups[i].narrowest, func() (err error) {
-				if ups[i], err = t.probeWay(ctx, name, ups[i].narrowest, false, k); err != nil {
-					return err
-				}
-				echoes[i], err = t.probeEchoes(ctx, name, up, k)
+				echoes[i], err = t.probeEchoes(ctx, name, up[i], k)
 				return err
 			}); err != nil || !k.thorough {
 				return err
 			}
-			return alone(downs[i].narrowest, func() (err error) {
-				downs[i], err = t.probeWay(ctx, name, downs[i].narrowest, true, k)
+			narrow = narrowest(down[i])
+			return turns.alone(ctx, narrow, func() (err error) {
+				downs[i], err = t.probeWay(ctx, name, narrow, true, k)
 				return err
 			})
 		})
