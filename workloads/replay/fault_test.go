@@ -51,6 +51,25 @@ func TestAKilledEdgeLeavesItsLogAndTheOthersRunning(t *testing.T) {
 	b.expectNoFaults()
 }
 
+// TestACallToAStoppedNodeEndsWithItsContext has a node that reads nothing any more, and a message larger than its socket holds.
+func TestACallToAStoppedNodeEndsWithItsContext(t *testing.T) {
+	b := newBed(t, 1)
+	edge := b.process["edge-0"].Process
+	if err := edge.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = edge.Kill() }()
+	ctx, cancel := context.WithCancel(b.ctx)
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if _, err := b.edges[0].Setup(ctx, Setup{Role: Edge, Tasks: []Task{{Captures: make([]int64, 4<<20)}}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	var failed *NodeError
+	if _, err := b.edges[0].Finish(b.ctx); !errors.As(err, &failed) {
+		t.Errorf("after a message of which a part was sent: error %v, want a NodeError", err)
+	}
+}
+
 func TestABrokenHeaderClosesOnlyItsConnection(t *testing.T) {
 	testutil.NeedsEngine(t)
 	b := newBed(t, 1)

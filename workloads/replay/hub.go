@@ -79,7 +79,7 @@ func (h *Hub) introduce(c net.Conn) bool {
 	}
 	conn := &Conn{
 		Name: m.Hello.Name, PID: m.Hello.PID,
-		socket: c, encoder: json.NewEncoder(c), decoder: decoder,
+		socket: c, decoder: decoder,
 		waiting: map[uint64]chan message{}, done: make(chan struct{}),
 	}
 	arrived := h.slot(conn.Name)
@@ -170,8 +170,9 @@ type Conn struct {
 	decoder *json.Decoder
 	watch   Watch
 
+	writing sync.Mutex // held while a message is written
+
 	mu      sync.Mutex
-	encoder *json.Encoder
 	last    uint64
 	waiting map[uint64]chan message
 	stopped bool
@@ -261,14 +262,17 @@ func (c *Conn) call(ctx context.Context, m message) (message, error) {
 	c.last++
 	m.ID = c.last
 	c.waiting[m.ID] = answer
-	// A write error means that the node is gone, which the reader reports.
-	_ = c.encoder.Encode(m)
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
 		delete(c.waiting, m.ID)
 		c.mu.Unlock()
 	}()
+	line, err := json.Marshal(m)
+	if err != nil {
+		return message{}, fmt.Errorf("node %s: %s: %w", c.Name, m.Call, err)
+	}
+	c.write(ctx, append(line, '\n'))
 	select {
 	case got := <-answer:
 		return c.judge(got)
@@ -286,6 +290,26 @@ func (c *Conn) call(ctx context.Context, m message) (message, error) {
 		return message{}, &NodeError{c.Name, "it has been stopped"}
 	}
 	return message{}, c.err
+}
+
+// write sends a line, or a part of it where ctx ends first: a node that is stopped reads nothing, and its socket holds little. After a part
+// nothing else can be sent, and the connection is closed. Any other error means that the node is gone, which the reader reports.
+func (c *Conn) write(ctx context.Context, line []byte) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.socket.SetWriteDeadline(time.Unix(1, 0)) // fails only on a closed socket
+		close(interrupted)
+	})
+	n, _ := c.socket.Write(line)
+	if !stop() {
+		<-interrupted
+		_ = c.socket.SetWriteDeadline(time.Time{})
+	}
+	if n > 0 && n < len(line) {
+		c.socket.Close()
+	}
 }
 
 func (c *Conn) judge(m message) (message, error) {
