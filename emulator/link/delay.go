@@ -99,6 +99,8 @@ func (l *Live) Line() *delayline.Line { return l.line }
 
 // Engage lets the planned delays begin that were held.
 func (l *Live) Engage(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, k := range l.net.Links {
 		if k.Delay == nil {
 			continue
@@ -106,12 +108,10 @@ func (l *Live) Engage(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := l.SetDelay(k.Name, *k.Delay); err != nil {
+		if _, err := l.setDelay(k.Name, *k.Delay); err != nil {
 			return err
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.held = false
 	return nil
 }

@@ -31,7 +31,10 @@ func (l *Live) VerifyLinks(ctx context.Context) error {
 	return l.verify(ctx, l.compareLinks)
 }
 
+// verify holds back changes meanwhile: a link that becomes another between the reading and the comparison would differ.
 func (l *Live) verify(ctx context.Context, compare func(*space, func(Difference)) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var mu sync.Mutex
 	var found []Difference
 	report := func(d Difference) {
@@ -185,16 +188,13 @@ func (l *Live) compareLinks(s *space, report func(Difference)) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	links, held := slices.Clone(l.net.Links), l.held
-	l.mu.Unlock()
-	for _, k := range links {
+	for _, k := range l.net.Links {
 		if k.At.Namespace == s.Name {
 			if err := s.compareShaper(k, byDevice[s.index[k.At.Device]], report); err != nil {
 				return err
 			}
 		}
-		if k.Delay != nil && !k.inUserSpace() && !held && k.DelayAt.Namespace == s.Name {
+		if k.Delay != nil && !k.inUserSpace() && !l.held && k.DelayAt.Namespace == s.Name {
 			planned, err := wantNetem(*k.Delay)
 			if err != nil {
 				return err
