@@ -326,7 +326,8 @@ func (b *builder) delay(s sender, way []topologies.Link) (device string, via lin
 }
 
 // tunQueue is the queue of a device in front of the delay line. It has room for all that may be under way, so that nothing is lost
-// when the line comes late, within bounds: an entry takes eight bytes of kernel memory, and Linux 6.1 refuses 65534 entries (ERANGE).
+// when the line comes late, within bounds: an entry takes eight bytes of kernel memory, and Linux 6.1 refuses 32768 entries (ERANGE);
+// later kernels allow 131072.
 func tunQueue(limit uint32) int { return int(min(max(limit, 1000), 1<<14)) }
 
 // tun adds a device that is not there yet.

@@ -41,18 +41,10 @@ func (s *space) addTun(t Tun) (file *os.File, err error) {
 	return file, nil
 }
 
-// leastTunQueue is the queue that every kernel allows. Linux 6.1 refuses 32768 packets with ERANGE, later ones allow 131072.
-const leastTunQueue = 1 << 14
-
-// bringUpTun gives a device its queue before it is up, since then nothing can be lost in one that is too short. Where the kernel
-// does not allow the planned one it is as long as it may be.
+// bringUpTun gives a device its queue before it is up, since then nothing can be lost in one that is too short.
 func (s *space) bringUpTun(t Tun) error {
 	device := s.device(t.Device)
-	err := s.handle.LinkSetTxQLen(device, t.Queue)
-	if errors.Is(err, unix.ERANGE) && t.Queue > leastTunQueue {
-		err = s.handle.LinkSetTxQLen(device, leastTunQueue)
-	}
-	if err != nil {
+	if err := s.handle.LinkSetTxQLen(device, t.Queue); err != nil {
 		return fmt.Errorf("a queue of %d packets: %w", t.Queue, err)
 	}
 	if err := s.handle.LinkSetMTU(device, int(shape.MTU)); err != nil {
@@ -63,7 +55,7 @@ func (s *space) bringUpTun(t Tun) error {
 
 func compareTun(t Tun, live *netlink.LinkAttrs, report func(Difference)) {
 	compareDevice(End{Namespace: t.Namespace, Device: t.Device, GSOSegments: t.GSOSegments}, live, nil, report)
-	if live != nil && !(t.Queue > leastTunQueue && live.TxQLen == leastTunQueue) {
+	if live != nil {
 		differ(report, t.String(), "queue (packets)", t.Queue, live.TxQLen)
 	}
 }
