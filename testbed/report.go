@@ -64,9 +64,11 @@ func recoverRun(dir *runDir) error {
 	if _, err = p.conclude(dir, t, r, found{}, checks); err != nil {
 		return err
 	}
-	// The control socket of a run that was killed.
-	if err := os.Remove(dir.file(replay.SocketName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	// The sockets of a run that was killed.
+	for _, name := range []string{replay.SocketName, controlName} {
+		if err := os.Remove(dir.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

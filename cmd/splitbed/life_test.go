@@ -220,6 +220,9 @@ func TestAKilledRunKeepsItsRecords(t *testing.T) {
 	if arrived < len(frames)/2 {
 		t.Errorf("%d of %d frames arrived before the kill", arrived, len(frames))
 	}
+	if sockets, err := filepath.Glob(filepath.Join(out, "*.sock")); err != nil || len(sockets) > 0 {
+		t.Errorf("sockets of the killed run are left: %v, %v", sockets, err)
+	}
 }
 
 // full is a file system with room for so many bytes.
