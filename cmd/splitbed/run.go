@@ -37,12 +37,12 @@ func runCommand() *cli.Command {
 // experimentFlags are the options of all commands that run an experiment in some way.
 func experimentFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time (10s)"},
+		&cli.StringFlag{Name: "duration", Usage: "length of the measured window, in virtual time, such as 10s"},
 		&cli.StringFlag{Name: "scheduler", Usage: "scheduling algorithm: layer, fixed:K, price, …, file:PATH or exec:CMD"},
-		&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve"},
+		&cli.Float64Flag{Name: "margin", Usage: "part of the deadline a schedule keeps in reserve", DefaultText: "the experiment's"},
 		&cli.StringFlag{Name: "schedule", Usage: "use the schedule in `FILE` (a run's schedule.json) instead of an algorithm"},
 		&cli.BoolFlag{Name: "allow-infeasible", Usage: "try a schedule that breaks a constraint, and list what it breaks"},
-		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random"},
+		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random", DefaultText: "the experiment's"},
 		&cli.StringFlag{Name: "out", Usage: "run directory (default runs/<id>)"},
 		jsonFlag(),
 	}

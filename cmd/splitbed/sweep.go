@@ -27,7 +27,7 @@ func sweepCommand() *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "directory of the sweep (default sweeps/<name>)"},
 			&cli.StringFlag{Name: "mode", Usage: "do this with the points instead of what the file says: schedule, simulate, run"},
 			&cli.StringSliceFlag{Name: "only", Usage: "only the points where a field of the grid has this value, FIELD=VALUE; several for a field are alternatives"},
-			&cli.IntFlag{Name: "jobs", Usage: "points worked on at once (default one for each CPU; always one in mode run)"},
+			&cli.IntFlag{Name: "jobs", Usage: "points worked on at once; always one in mode run", DefaultText: "one for each CPU"},
 			jsonFlag(),
 		},
 		Action: runSweep,

@@ -34,7 +34,7 @@ func topologyCommand() *cli.Command {
 				"can be had in a topology file with `generate`.",
 			Flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "name", Value: "generated", Usage: "the topology's name"},
-				&cli.IntFlag{Name: "edges", Usage: "how many; must be given"},
+				&cli.IntFlag{Name: "edges", Usage: "how many; must be given", DefaultText: "none"},
 				&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another topology for every seed"},
 				&cli.StringFlag{Name: "compute", Value: "290GFLOPS", Usage: "budget of every edge"},
 				&cli.StringFlag{Name: "rate", Value: "10Mbps..1Gbps", Usage: "of uplinks"},
