@@ -21,18 +21,22 @@ type Network struct {
 // NetworkEdge is an edge server: one compute worker and the uplink behind it.
 type NetworkEdge struct {
 	Compute units.FLOPS
-	Uplink  Hop
+	// Delay is how long what is sent is under way to the cloud beside the time in queues. It comes before the queue of the uplink, where
+	// the emulation has it, too: what is sent meets rates that much later. Order is kept where it becomes shorter.
+	Delay  Course[units.Virtual]
+	Uplink Hop
 }
 
 // Hop is a link with one FIFO. Next is the index of the trunk it feeds, or -1 for the cloud.
 type Hop struct {
-	Rate  units.Rate
-	Delay units.Virtual
+	// Rate is 0 while the link is down: what is there waits, and nothing is lost.
+	Rate Course[units.Rate]
 	// Burst is the depth of the shaper's token bucket, which lets as much through at once after a pause; 0 is a link that has none. A packet
 	// goes whole as soon as those before it no longer overdraw the bucket, so frames arrive earlier by the burst and their last packet.
 	Burst units.Bytes
 	Next  int
-	// Reserved is what is set apart on the link for flows that have reserved a part of it, at most at one moment.
+	// Reserved is what is set apart on the link for flows that have reserved a part of it, at most at one moment. While the link is slower
+	// than that, each has a smaller part in proportion.
 	Reserved units.Rate
 }
 
@@ -40,8 +44,25 @@ type Hop struct {
 // may use while others are idle, see package shape.
 const leastRest = 0.01
 
-// rest is the rate for all flows that have reserved nothing.
-func (h Hop) rest() units.Rate { return max(h.Rate-h.Reserved, leastRest*h.Rate) }
+// rest is the rate for all flows that have reserved nothing, where the link has a rate.
+func (h Hop) rest(rate units.Rate) float64 {
+	return float64(max(rate-h.Reserved, leastRest*rate))
+}
+
+// shared serves all flows that have reserved nothing.
+func (h Hop) shared() server { return newServer(newPieces(h.Rate, h.rest), h.Burst) }
+
+// whole serves all flows, where they share all of the link.
+func (h Hop) whole() server {
+	return newServer(newPieces(h.Rate, func(rate units.Rate) float64 { return float64(rate) }), h.Burst)
+}
+
+// part serves a flow that has reserved a part of the link.
+func (h Hop) part(reserved units.Rate, burst units.Bytes) server {
+	return newServer(newPieces(h.Rate, func(rate units.Rate) float64 {
+		return float64(reserved) * min(1, float64(rate/max(h.Reserved, reserved)))
+	}), burst)
+}
 
 // Flow is the frames of one task at one edge.
 type Flow struct {
@@ -56,16 +77,8 @@ type Flow struct {
 	Wires []units.Bytes
 	// Reserved is the rate of a class of the flow's own on every link of its way; 0 is a place in the FIFO with the others.
 	Reserved units.Rate
-	// Burst is that of the class, as [Hop] has one.
+	// Burst is that of the class on the uplink, as [Hop] has one.
 	Burst units.Bytes
-}
-
-// early is how many bits of a frame's wire bytes pass at once where a bucket has a depth, the last packet being one of them.
-func early(burst, wire, packet units.Bytes) float64 {
-	if burst == 0 {
-		return 0
-	}
-	return 8 * float64(burst+lastPacket(wire, packet))
 }
 
 // lastPacket is what is left of a frame after as many whole packets as possible that are not all of it; 0 where data are no packets.
@@ -84,21 +97,36 @@ func (f Flow) wire(n int) units.Bytes {
 	return f.Wire
 }
 
+// parts are those of a flow that has reserved some, from its uplink to the cloud.
+func (f Flow) parts(net Network) []server {
+	hop := net.Edges[f.Edge].Uplink
+	parts := []server{hop.part(f.Reserved, f.Burst)}
+	for hop.Next >= 0 {
+		hop = net.Trunks[hop.Next]
+		parts = append(parts, hop.part(f.Reserved, 0))
+	}
+	return parts
+}
+
 // Predicted is what the fluid model says of a flow, one element a frame.
 type Predicted struct {
-	// Ready is when the frame's tensor is ready to send; Received when its last byte is in the cloud.
+	// Ready is when the frame's tensor is ready to send; Received when its last byte is in the cloud, or [Forever] when it never is, because
+	// a link stays down.
 	Ready, Received []units.Virtual
 }
 
-// Transfer is the transfer latency of frame n: waiting to send counts.
+// Arrives tells whether frame n ever comes to the cloud.
+func (p Predicted) Arrives(n int) bool { return p.Received[n] != Forever }
+
+// Transfer is the transfer latency of frame n, which arrives: waiting to send counts.
 func (p Predicted) Transfer(n int) units.Virtual { return p.Received[n] - p.Ready[n] }
 
 // MedianTransfer is the figure a run reports as predicted: the median transfer latency of the frames
-// captured in [from, to). captures are the flow's. It is false when there is none.
+// captured in [from, to) that arrive. captures are the flow's. It is false when there is none.
 func (p Predicted) MedianTransfer(captures []units.Virtual, from, to units.Virtual) (units.Virtual, bool) {
 	var in []units.Virtual
 	for n, at := range captures {
-		if at >= from && at < to {
+		if at >= from && at < to && p.Arrives(n) {
 			in = append(in, p.Transfer(n))
 		}
 	}
@@ -119,8 +147,8 @@ var ErrNetwork = errors.New("bad network model")
 //	           (FIFO, GFLOPS)         (all its flows)  (all its edges)
 //
 // A worker takes its edge's frames in the order of capture, one at a time; frames without operations (cut 0) do not pass
-// it. A hop serves its bits in the order of arrival at its rate; bits flow on to the next hop as they leave, so
-// a fast trunk behind a slow uplink adds nothing and an overloaded one its backlog. Each hop adds its delay. Ties go in
+// it. A hop serves its bits in the order of arrival at its rate of the moment; bits flow on to the next hop as they leave, so
+// a fast trunk behind a slow uplink adds nothing and an overloaded one its backlog. The way adds its delay. Ties go in
 // the order of flows, then frames. The result is indexed as flows.
 //
 // A flow that has reserved a rate has a server of its own at that rate on every link, whatever the others do; those that have not
@@ -134,10 +162,7 @@ func Predict(net Network, flows []Flow) ([]Predicted, error) {
 	}
 	m := newFluid(net, flows)
 	m.compute()
-	m.uplinks()
-	for _, n := range net.trunkOrder() {
-		m.trunk(n)
-	}
+	m.transfer()
 	return m.predicted(), nil
 }
 
@@ -148,6 +173,9 @@ func (net Network) validate(flows []Flow) error {
 	for i, e := range net.Edges {
 		if !positive(float64(e.Compute)) {
 			return fmt.Errorf("%w: edge %d: compute %v FLOP/s must be finite and above 0", ErrNetwork, i, float64(e.Compute))
+		}
+		if err := e.Delay.validate(delayed); err != nil {
+			return fmt.Errorf("%w: edge %d: %w", ErrNetwork, i, err)
 		}
 		if err := e.Uplink.validate(len(net.Trunks)); err != nil {
 			return fmt.Errorf("%w: uplink of edge %d: %w", ErrNetwork, i, err)
@@ -181,12 +209,27 @@ func (net Network) validate(flows []Flow) error {
 	return nil
 }
 
-func (h Hop) validate(trunks int) error {
-	if !positive(float64(h.Rate)) {
-		return fmt.Errorf("rate %v bit/s must be finite and above 0", float64(h.Rate))
+func delayed(d units.Virtual) error {
+	if d < 0 {
+		return fmt.Errorf("a delay of %v s must be at least 0", d.Seconds())
 	}
-	if h.Delay < 0 || h.Burst < 0 {
-		return fmt.Errorf("delay %v s and burst %d B must be at least 0", h.Delay.Seconds(), h.Burst)
+	return nil
+}
+
+func (h Hop) validate(trunks int) error {
+	if err := h.Rate.validate(func(r units.Rate) error {
+		if !(r >= 0) || math.IsInf(float64(r), 1) {
+			return fmt.Errorf("rate %v bit/s must be finite and at least 0", float64(r))
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if !positive(float64(h.Rate.First)) {
+		return fmt.Errorf("rate %v bit/s must be above 0 at first", float64(h.Rate.First))
+	}
+	if h.Burst < 0 {
+		return fmt.Errorf("burst %d B must be at least 0", h.Burst)
 	}
 	if !(h.Reserved >= 0) || math.IsInf(float64(h.Reserved), 1) {
 		return fmt.Errorf("reserved %v bit/s must be finite and at least 0", float64(h.Reserved))

@@ -15,12 +15,6 @@ type fluid struct {
 	frames []fluidFrame
 	// at[i] are the frames of edge i (indices into frames), in the order they reach its next station.
 	at [][]int
-	// into[n] is the traffic that flows into trunk n, from every hop that feeds it.
-	into [][]rateStep
-	// through[n] are the frames that pass trunk n.
-	through [][]int
-	// free[f] is when the class of a flow that has one will have sent all it has.
-	free []float64
 }
 
 type fluidFrame struct {
@@ -30,19 +24,20 @@ type fluidFrame struct {
 	// stored is the time it takes to store packets at hops before they are passed on, in all.
 	stored float64
 	// slowest is the lowest rate among the hops it has passed.
-	slowest units.Rate
+	slowest float64
 }
 
-// rateStep changes the rate of the traffic that flows into a trunk, in bit/s.
+// traffic is what flows from one hop to the next: frames, as indices into those of a fluid, and the changes of the rate of their bits.
+type traffic struct {
+	frames []int
+	rates  []rateStep
+}
+
+// rateStep changes a rate, in bit/s.
 type rateStep struct{ at, by float64 }
 
 func newFluid(net Network, flows []Flow) *fluid {
-	m := &fluid{net: net, flows: flows,
-		at:      make([][]int, len(net.Edges)),
-		into:    make([][]rateStep, len(net.Trunks)),
-		through: make([][]int, len(net.Trunks)),
-		free:    slices.Repeat([]float64{math.Inf(-1)}, len(flows)),
-	}
+	m := &fluid{net: net, flows: flows, at: make([][]int, len(net.Edges))}
 	for f, flow := range flows {
 		for n, captured := range flow.Captures {
 			m.at[flow.Edge] = append(m.at[flow.Edge], len(m.frames))
@@ -73,46 +68,72 @@ func (m *fluid) compute() {
 	}
 }
 
-// uplinks passes the frames of every edge through its uplink, where they arrive all at once.
-func (m *fluid) uplinks() {
+// transfer passes the frames of every edge through its uplink and the trunks behind it: those of a flow with a part for itself alone, and
+// all others together.
+func (m *fluid) transfer() {
+	into := make([]traffic, len(m.net.Trunks))
+	feed := func(trunk int, t traffic) {
+		if trunk >= 0 {
+			into[trunk].frames = append(into[trunk].frames, t.frames...)
+			into[trunk].rates = append(into[trunk].rates, t.rates...)
+		}
+	}
+	own := make([][]int, len(m.flows))
 	for i, edge := range m.net.Edges {
-		hop := edge.Uplink
-		hop.Rate = hop.rest()
-		var out departures
-		free := math.Inf(-1) // when the uplink will have sent all it has
+		way := newWay(edge.Delay)
+		var shared []int
 		for _, x := range m.inOrder(i) {
 			frame := &m.frames[x]
-			if m.flows[frame.flow].Reserved > 0 {
-				m.reserved(frame, edge.Uplink)
-				continue
-			}
-			wire := m.flows[frame.flow].wire(frame.n)
-			start := max(free, frame.now)
-			free = start + 8*float64(wire)/float64(hop.Rate)
-			out.busy(start, free, float64(hop.Rate))
-			frame.slowest = hop.Rate
-			frame.now = max(frame.now, free-early(hop.Burst, wire, m.net.Packet)/float64(hop.Rate)) + hop.Delay.Seconds()
-			if hop.Next >= 0 {
-				m.through[hop.Next] = append(m.through[hop.Next], x)
+			frame.now = way.pass(frame.now)
+			if f := frame.flow; m.flows[f].Reserved > 0 {
+				own[f] = append(own[f], x)
+			} else {
+				shared = append(shared, x)
 			}
 		}
-		m.feed(hop, out)
+		feed(edge.Uplink.Next, m.first(edge.Uplink.shared(), shared))
+	}
+	for f, flow := range m.flows {
+		if flow.Reserved == 0 {
+			continue
+		}
+		parts := flow.parts(m.net)
+		t := m.first(parts[0], own[f])
+		for _, s := range parts[1:] {
+			t = m.next(s, t)
+		}
+	}
+	for _, n := range m.net.trunkOrder() {
+		feed(m.net.Trunks[n].Next, m.next(m.net.Trunks[n].shared(), into[n]))
 	}
 }
 
-// reserved passes a frame through the classes of its flow, all of one rate, from the uplink on.
-func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
-	flow := m.flows[frame.flow]
-	start := max(m.free[frame.flow], frame.now)
-	wire := flow.wire(frame.n)
-	free := start + 8*float64(wire)/float64(flow.Reserved)
-	m.free[frame.flow] = free
-	frame.now = max(frame.now, free-early(flow.Burst, wire, m.net.Packet)/float64(flow.Reserved)) + hop.Delay.Seconds()
-	frame.slowest = flow.Reserved
-	for n := hop.Next; n >= 0; n = m.net.Trunks[n].Next {
-		m.store(frame, flow.Reserved)
-		frame.now += m.net.Trunks[n].Delay.Seconds()
+// first passes frames through a hop where each arrives all at once.
+func (m *fluid) first(s server, frames []int) traffic {
+	var out departures
+	for _, x := range frames {
+		frame := &m.frames[x]
+		start := max(s.free, frame.now)
+		wire := m.flows[frame.flow].wire(frame.n)
+		frame.now = s.serve(frame.now, 8*float64(wire), 8*float64(lastPacket(wire, m.net.Packet)))
+		frame.slowest = s.sending(frame.now)
+		s.spans(start, s.free, out.busy)
 	}
+	return m.leaving(frames, out)
+}
+
+// leaving is the traffic of frames that leave a hop, as far as they ever do.
+func (m *fluid) leaving(frames []int, out departures) traffic {
+	t := traffic{rates: make([]rateStep, 0, 2*len(out))}
+	for _, x := range frames {
+		if !math.IsInf(m.frames[x].now, 1) {
+			t.frames = append(t.frames, x)
+		}
+	}
+	for _, d := range out {
+		t.rates = append(t.rates, rateStep{d.from, d.rate}, rateStep{d.to, -d.rate})
+	}
+	return t
 }
 
 // store adds what a hop of a rate takes longer because it passes whole packets on, not bits. The hops before it let the frame's packets
@@ -121,38 +142,40 @@ func (m *fluid) reserved(frame *fluidFrame, hop Hop) {
 //
 // For hops that carry nothing else this gives, with packets of P bits, s/r of the slowest hop and P/r of every other one, which
 // is exact for two hops and, where the last packet is a whole one, for any number.
-func (m *fluid) store(frame *fluidFrame, rate units.Rate) {
+func (m *fluid) store(frame *fluidFrame, rate float64) {
 	wire, packet := m.flows[frame.flow].wire(frame.n), m.net.Packet
-	if lastPacket(wire, packet) == 0 {
+	last := 8 * float64(lastPacket(wire, packet))
+	if last == 0 {
 		return
 	}
-	last := 8 * float64(lastPacket(wire, packet))
 	first := 8 * float64(min(wire, packet))
-	r, slowest := float64(rate), float64(frame.slowest)
-	switch {
-	case r < slowest:
+	switch slowest := frame.slowest; {
+	case rate < slowest:
 		frame.stored += first / slowest
 	case wire <= packet:
-		frame.stored += last / r
+		frame.stored += last / rate
 	default:
-		frame.stored += last/r + max(0, first/r-last/slowest)
+		frame.stored += last/rate + max(0, first/rate-last/slowest)
 	}
 	frame.slowest = min(frame.slowest, rate)
 }
 
-// trunk passes what flows into trunk n through it. A bit that arrives at t finds the backlog of
+// next passes through a hop what flows into it. A bit that arrives at t finds the backlog of
 // that moment before it, so a frame is through when that backlog is.
-func (m *fluid) trunk(n int) {
-	hop := m.net.Trunks[n]
-	hop.Rate = hop.rest()
-	rate := float64(hop.Rate)
-	steps := m.into[n]
+func (m *fluid) next(s server, t traffic) traffic {
+	steps, frames := t.rates, t.frames
+	for _, at := range s.changes() {
+		steps = append(steps, rateStep{at: at})
+	}
 	slices.SortStableFunc(steps, func(a, b rateStep) int { return cmp.Compare(a.at, b.at) })
-	frames := m.through[n]
 	slices.SortStableFunc(frames, func(a, b int) int { return cmp.Compare(m.frames[a].now, m.frames[b].now) })
 
 	var out departures
 	var now, in, backlog float64
+	if len(steps) > 0 {
+		now = steps[0].at
+	}
+	rate := s.rate.value(now)
 	advance := func(to float64) {
 		if backlog > 0 && in < rate {
 			if empty := now + backlog/(rate-in); empty < to {
@@ -169,44 +192,26 @@ func (m *fluid) trunk(n int) {
 		now = to
 	}
 	next := 0
-	// leave lets the frames go whose last bit arrives up to t, the rate being constant until then.
+	// leave lets the frames go whose last bit arrives up to t, both rates being constant until then.
 	leave := func(t float64) {
 		for ; next < len(frames) && m.frames[frames[next]].now <= t; next++ {
 			frame := &m.frames[frames[next]]
 			advance(max(now, frame.now))
-			wait := max(0, backlog-8*float64(hop.Burst)) / rate
-			frame.now += wait + hop.Delay.Seconds()
-			m.store(frame, hop.Rate)
+			frame.now = max(s.up(frame.now), s.after(frame.now, backlog-s.burst))
+			m.store(frame, s.sending(frame.now))
 		}
 	}
-	if len(steps) > 0 {
-		now = steps[0].at
-	}
-	for _, s := range steps {
-		leave(s.at)
-		advance(s.at)
-		in += s.by
+	for _, step := range steps {
+		leave(step.at)
+		advance(step.at)
+		in += step.by
+		rate = s.rate.value(now)
 	}
 	leave(math.Inf(1))
 	if backlog > 0 {
 		out.busy(now, now+backlog/rate, rate)
 	}
-
-	if hop.Next >= 0 {
-		m.through[hop.Next] = append(m.through[hop.Next], frames...)
-	}
-	m.feed(hop, out)
-}
-
-// feed sends what left a hop on to the trunk behind it.
-func (m *fluid) feed(hop Hop, out departures) {
-	if hop.Next < 0 {
-		return
-	}
-	delay := hop.Delay.Seconds()
-	for _, d := range out {
-		m.into[hop.Next] = append(m.into[hop.Next], rateStep{d.from + delay, d.rate}, rateStep{d.to + delay, -d.rate})
-	}
+	return m.leaving(frames, out)
 }
 
 // departures is what leaves a hop: spans of constant rate, in order, without overlap.

@@ -16,7 +16,12 @@ import (
 )
 
 // link is a hop that feeds trunk next, or the cloud.
-func link(rate units.Rate, next int) Hop { return Hop{Rate: rate, Next: next} }
+func link(rate units.Rate, next int) Hop { return Hop{Rate: Constant(rate), Next: next} }
+
+// behind is an edge of a GFLOPS behind an uplink, and a delay.
+func behind(uplink Hop, delay units.Virtual) NetworkEdge {
+	return NetworkEdge{Compute: 1e9, Uplink: uplink, Delay: Constant(delay)}
+}
 
 func every(period units.Virtual, n int) []units.Virtual {
 	var at []units.Virtual
@@ -36,7 +41,10 @@ func spans(milliseconds ...float64) []units.Virtual {
 
 // Frames of 10 kB take 10 ms at 8 Mb/s; a GFLOPS does a million operations in a millisecond.
 func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
-	edge := func(hop Hop) []NetworkEdge { return []NetworkEdge{{1e9, hop}} }
+	edge := func(hop Hop) []NetworkEdge { return []NetworkEdge{behind(hop, 0)} }
+	burst := func(b units.Bytes) []NetworkEdge {
+		return edge(Hop{Rate: Constant[units.Rate](8e6), Burst: b, Next: -1})
+	}
 	for name, c := range map[string]struct {
 		net             Network
 		flows           []Flow
@@ -44,7 +52,7 @@ func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
 	}{
 		"one frame": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 5e6, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(5)}, [][]units.Virtual{spans(15)}},
-		"delay adds": {Network{Edges: edge(Hop{8e6, 30 * ms, 0, -1, 0})}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
+		"delay adds": {Network{Edges: []NetworkEdge{behind(link(8e6, -1), 30*ms)}}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
 		"frames wait for each other": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0, 0, 12), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 12)}, [][]units.Virtual{spans(10, 20, 30)}},
@@ -56,9 +64,9 @@ func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
 			[][]units.Virtual{spans(8), spans(12)}, [][]units.Virtual{spans(18), spans(28)}},
 		"cut 0 does not wait for the worker": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, spans(0), 50e6, 10e3, nil, 0, 0}, {0, spans(1), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(50), spans(1)}, [][]units.Virtual{spans(60), spans(11)}},
-		"a burst comes early": {Network{Edges: edge(Hop{8e6, 0, 2e3, -1, 0})}, []Flow{{0, spans(0, 0, 100), 0, 10e3, nil, 0, 0}},
+		"a burst comes early": {Network{Edges: burst(2e3)}, []Flow{{0, spans(0, 0, 100), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 100)}, [][]units.Virtual{spans(8, 18, 108)}},
-		"a frame within the burst is there at once": {Network{Edges: edge(Hop{8e6, 0, 20e3, -1, 0})}, []Flow{{0, spans(0, 0, 0), 0, 10e3, nil, 0, 0}},
+		"a frame within the burst is there at once": {Network{Edges: burst(20e3)}, []Flow{{0, spans(0, 0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0, 0)}, [][]units.Virtual{spans(0, 0, 10)}},
 		"a fast trunk adds nothing": {Network{edge(link(8e6, 0)), []Hop{link(80e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
@@ -66,19 +74,19 @@ func TestPredictedLatenciesOfSmallNetworks(t *testing.T) {
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(10, 20)}},
 		"a slow trunk is what counts": {Network{edge(link(8e6, 0)), []Hop{link(4e6, -1)}, 0}, []Flow{{0, spans(0, 0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0, 0)}, [][]units.Virtual{spans(20, 40)}},
-		"delays of all hops add": {Network{edge(Hop{8e6, 7 * ms, 0, 0, 0}), []Hop{{8e6, 20 * ms, 0, 1, 0}, {8e6, 3 * ms, 0, -1, 0}}, 0}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
+		"a delay before two trunks": {Network{[]NetworkEdge{behind(link(8e6, 0), 30*ms)}, []Hop{link(8e6, 1), link(8e6, -1)}, 0}, []Flow{{0, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0)}, [][]units.Virtual{spans(40)}},
 		"two edges share a trunk of half their rate": {
-			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}, 0},
+			Network{[]NetworkEdge{behind(link(8e6, 0), 0), behind(link(8e6, 0), 0)}, []Hop{link(8e6, -1)}, 0},
 			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(0), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0), spans(0)}, [][]units.Virtual{spans(20), spans(20)}},
 		"later traffic does not delay earlier": {
-			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 0)}}, []Hop{link(8e6, -1)}, 0},
+			Network{[]NetworkEdge{behind(link(8e6, 0), 0), behind(link(8e6, 0), 0)}, []Hop{link(8e6, -1)}, 0},
 			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(5), 0, 10e3, nil, 0, 0}},
 			// Until 10 ms the trunk got 10 kB of the first and 5 of the second and passed 10 of these 15.
 			[][]units.Virtual{spans(0), spans(5)}, [][]units.Virtual{spans(15), spans(20)}},
 		"a chain of trunks, the second the narrowest": {
-			Network{[]NetworkEdge{{1e9, link(8e6, 0)}, {1e9, link(8e6, 1)}}, []Hop{link(16e6, 1), link(4e6, -1)}, 0},
+			Network{[]NetworkEdge{behind(link(8e6, 0), 0), behind(link(8e6, 1), 0)}, []Hop{link(16e6, 1), link(4e6, -1)}, 0},
 			[]Flow{{0, spans(0), 0, 10e3, nil, 0, 0}, {1, spans(100), 0, 10e3, nil, 0, 0}},
 			[][]units.Virtual{spans(0), spans(100)}, [][]units.Virtual{spans(20), spans(120)}},
 		"nothing to send": {Network{Edges: edge(link(8e6, -1))}, []Flow{{0, nil, 1, 1, nil, 0, 0}, {0, spans(3), 0, 0, nil, 0, 0}},
@@ -112,6 +120,54 @@ func TestMedianTransferIsThatOfTheWindow(t *testing.T) {
 	}
 }
 
+// carried is the bits a link carries at most from 0 on until a time, and carrying when those are that many.
+func carried(rate Course[units.Rate], until float64) float64 {
+	bits, from, now := 0.0, 0.0, rate.First
+	for _, s := range rate.Steps {
+		to := min(s.At.Seconds(), until)
+		bits, from, now = bits+float64(now)*(to-from), to, s.To
+	}
+	return bits + float64(now)*(until-from)
+}
+
+func carrying(rate Course[units.Rate], bits float64) float64 {
+	from, now := 0.0, rate.First
+	for _, s := range rate.Steps {
+		if more := carried(rate, s.At.Seconds()); more >= bits {
+			break
+		}
+		from, now = s.At.Seconds(), s.To
+	}
+	return from + (bits-carried(rate, from))/float64(now)
+}
+
+// unsteady lets every link of a network change a few times, or be down for a while, and tells the lowest rate of each trunk.
+func unsteady(r *rand.Rand, net Network) (Network, []units.Rate) {
+	change := func(h *Hop) (least units.Rate) {
+		least = h.Rate.First
+		at := units.Virtual(0)
+		for range r.IntN(8) {
+			at += units.Virtual(1+r.IntN(600)) * ms
+			if r.IntN(4) == 0 {
+				h.Rate.Steps = append(h.Rate.Steps, Step[units.Rate]{at, 0})
+				at += units.Virtual(1+r.IntN(300)) * ms
+			}
+			rate := units.Rate(4e6 + 30e6*r.Float64())
+			h.Rate.Steps = append(h.Rate.Steps, Step[units.Rate]{at, rate})
+			least = min(least, rate)
+		}
+		return least
+	}
+	for i := range net.Edges {
+		change(&net.Edges[i].Uplink)
+	}
+	var least []units.Rate
+	for i := range net.Trunks {
+		least = append(least, change(&net.Trunks[i]))
+	}
+	return net, least
+}
+
 // inPackets is the same system in small packets, each stored at a hop and forwarded when its last bit has left: an
 // independent way to the fluid's figures, and what a network really does.
 func inPackets(net Network, flows []Flow, size float64) []Predicted {
@@ -128,8 +184,9 @@ func inPackets(net Network, flows []Flow, size float64) []Predicted {
 		out[f] = Predicted{fluid[f].Ready, make([]units.Virtual, len(flow.Captures))}
 		for n := range flow.Captures {
 			bits := 8 * float64(flow.Wire)
+			at := (out[f].Ready[n] + net.Edges[flow.Edge].Delay.First).Seconds()
 			for sent := 0.0; sent < bits; sent += size {
-				queue[flow.Edge] = append(queue[flow.Edge], packet{out[f].Ready[n].Seconds(), f, n, sent+size >= bits, min(size, bits-sent)})
+				queue[flow.Edge] = append(queue[flow.Edge], packet{at, f, n, sent+size >= bits, min(size, bits-sent)})
 			}
 		}
 	}
@@ -143,10 +200,10 @@ func inPackets(net Network, flows []Flow, size float64) []Predicted {
 			}
 			return 0
 		})
-		free := 0.0
+		sent := 0.0 // in bits that the hop could have sent since its beginning
 		for _, p := range arrivals {
-			free = max(free, p.at) + p.bits/float64(hop.Rate)
-			p.at = free + hop.Delay.Seconds()
+			sent = max(sent, carried(hop.Rate, p.at)) + p.bits
+			p.at = carrying(hop.Rate, sent)
 			if hop.Next >= 0 {
 				queue[len(net.Edges)+hop.Next] = append(queue[len(net.Edges)+hop.Next], p)
 			} else if p.last {
@@ -166,10 +223,10 @@ func inPackets(net Network, flows []Flow, size float64) []Predicted {
 func randomNetwork(r *rand.Rand) (Network, []Flow) {
 	var net Network
 	for n := range r.IntN(4) {
-		net.Trunks = append(net.Trunks, Hop{units.Rate(5e6 + 40e6*r.Float64()), units.Virtual(r.IntN(20)) * ms, 0, r.IntN(n+1) - 1, 0})
+		net.Trunks = append(net.Trunks, link(units.Rate(5e6+40e6*r.Float64()), r.IntN(n+1)-1))
 	}
 	for range 1 + r.IntN(4) {
-		net.Edges = append(net.Edges, NetworkEdge{1e9, Hop{units.Rate(2e6 + 20e6*r.Float64()), units.Virtual(r.IntN(20)) * ms, 0, r.IntN(len(net.Trunks)+1) - 1, 0}})
+		net.Edges = append(net.Edges, behind(link(units.Rate(2e6+20e6*r.Float64()), r.IntN(len(net.Trunks)+1)-1), units.Virtual(r.IntN(40))*ms))
 	}
 	var flows []Flow
 	for range 1 + r.IntN(6) {
@@ -188,6 +245,7 @@ func TestFluidAgreesWithSmallPackets(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for n := range 60 {
 		net, flows := randomNetwork(r)
+		net, least := unsteady(r, net)
 		got, err := Predict(net, flows)
 		if err != nil {
 			t.Fatal(err)
@@ -195,8 +253,8 @@ func TestFluidAgreesWithSmallPackets(t *testing.T) {
 		// A packet is late by its own length at every further hop, and by one of every other flow where it is
 		// overtaken by those that arrive in the same moment.
 		slack := 0.0
-		for _, h := range net.Trunks {
-			slack += size / float64(h.Rate) * float64(len(net.Edges)+2)
+		for _, rate := range least {
+			slack += size / float64(rate) * float64(len(net.Edges)+2)
 		}
 		want := inPackets(net, flows, size)
 		for f := range flows {
@@ -218,22 +276,18 @@ func TestPredictionsAreCausalAndFasterOnFasterLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range net.Edges {
-			net.Edges[i].Uplink.Rate *= 1.5
+			net.Edges[i].Uplink.Rate.First *= 1.5
 		}
 		for i := range net.Trunks {
-			net.Trunks[i].Rate *= 1.5
+			net.Trunks[i].Rate.First *= 1.5
 		}
 		fast, err := Predict(net, flows)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for f, flow := range flows {
-			hop := net.Edges[flow.Edge].Uplink
-			least := hop.Delay
-			for next := hop.Next; next >= 0; next = net.Trunks[next].Next {
-				least += net.Trunks[next].Delay
-			}
-			least += units.Rate(hop.Rate / 1.5).Time(flow.Wire)
+			edge := net.Edges[flow.Edge]
+			least := edge.Delay.First + units.Rate(edge.Uplink.Rate.First/1.5).Time(flow.Wire)
 			for i := range flow.Captures {
 				if slow[f].Ready[i] < flow.Captures[i] || slow[f].Transfer(i) < least-10 {
 					t.Errorf("network %d, flow %d, frame %d: ready %v, transfer %v; captured at %v, least transfer %v",
@@ -249,10 +303,14 @@ func TestPredictionsAreCausalAndFasterOnFasterLinks(t *testing.T) {
 
 func TestPredictRefusesWhatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*Network, []Flow){
-		"edge 0: compute 0":          func(n *Network, _ []Flow) { n.Edges[0].Compute = 0 },
-		"uplink of edge 0: rate":     func(n *Network, _ []Flow) { n.Edges[0].Uplink.Rate = 0 },
-		"trunk 1: rate":              func(n *Network, _ []Flow) { n.Trunks[1].Rate = units.Rate(math.NaN()) },
-		"delay -0.001":               func(n *Network, _ []Flow) { n.Trunks[1].Delay = -ms },
+		"edge 0: compute 0":      func(n *Network, _ []Flow) { n.Edges[0].Compute = 0 },
+		"uplink of edge 0: rate": func(n *Network, _ []Flow) { n.Edges[0].Uplink.Rate.First = 0 },
+		"trunk 1: rate":          func(n *Network, _ []Flow) { n.Trunks[1].Rate.First = units.Rate(math.NaN()) },
+		"a delay of -0.001 s":    func(n *Network, _ []Flow) { n.Edges[0].Delay.First = -ms },
+		"from 2s on: rate -1":    func(n *Network, _ []Flow) { n.Trunks[1].Rate.Steps = []Step[units.Rate]{{2000 * ms, -1}} },
+		"at 1s comes after one at 2s": func(n *Network, _ []Flow) {
+			n.Edges[0].Uplink.Rate.Steps = []Step[units.Rate]{{2000 * ms, 1e6}, {1000 * ms, 2e6}}
+		},
 		"next 2 is none of the 2":    func(n *Network, _ []Flow) { n.Trunks[1].Next = 2 },
 		"form a circle":              func(n *Network, _ []Flow) { n.Trunks[1].Next = 0 },
 		"flow 0: there is no edge 4": func(_ *Network, f []Flow) { f[0].Edge = 4 },
@@ -260,7 +318,7 @@ func TestPredictRefusesWhatCannotBe(t *testing.T) {
 		"-9 bytes":                   func(_ *Network, f []Flow) { f[0].Wire = -9 },
 		"not in ascending order":     func(_ *Network, f []Flow) { f[0].Captures = spans(2, 1) },
 	} {
-		net := Network{[]NetworkEdge{{1e9, link(8e6, 0)}}, []Hop{link(8e6, 1), link(8e6, -1)}, 0}
+		net := Network{[]NetworkEdge{behind(link(8e6, 0), 0)}, []Hop{link(8e6, 1), link(8e6, -1)}, 0}
 		flows := []Flow{{0, spans(0), 1, 1, nil, 0, 0}}
 		spoil(&net, flows)
 		_, err := Predict(net, flows)
@@ -287,7 +345,7 @@ func TestAPacketIsStoredBeforeItIsPassedOn(t *testing.T) {
 		"a short last packet, a little more": {7e6, 8e6, 10*p + 100, seconds(10*p, 7e6) + seconds(p+100, 8e6)},
 		"a short last packet, much faster":   {1e6, 80e6, 10*p + 100, seconds(10*p+100, 1e6) + seconds(100, 80e6)},
 	} {
-		net := Network{Edges: []NetworkEdge{{1e9, link(c.first, 0)}}, Trunks: []Hop{link(c.second, -1)}, Packet: p}
+		net := Network{Edges: []NetworkEdge{behind(link(c.first, 0), 0)}, Trunks: []Hop{link(c.second, -1)}, Packet: p}
 		got, err := Predict(net, []Flow{{Captures: spans(0), Wire: c.wire}})
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +369,7 @@ func TestAFrameAloneTakesWhatItsPacketsTake(t *testing.T) {
 		hops, fastest := 0, 0.0
 		for next := net.Edges[flows[0].Edge].Uplink.Next; next >= 0; next = net.Trunks[next].Next {
 			hops++
-			fastest = max(fastest, 8*p/float64(net.Trunks[next].Rate))
+			fastest = max(fastest, 8*p/float64(net.Trunks[next].Rate.First))
 		}
 		if n%2 == 0 {
 			flows[0].Wire = flows[0].Wire / p * p
@@ -336,8 +394,8 @@ func TestAFrameAloneTakesWhatItsPacketsTake(t *testing.T) {
 // A class of one's own is a link of one's own, whatever the others do.
 func TestAReservedFlowHasItsRate(t *testing.T) {
 	net := Network{
-		Edges:  []NetworkEdge{{1e9, Hop{Rate: 8e6, Delay: 5 * ms, Next: 0, Reserved: 6e6}}},
-		Trunks: []Hop{{Rate: 20e6, Delay: 7 * ms, Next: -1, Reserved: 6e6}},
+		Edges:  []NetworkEdge{behind(Hop{Rate: Constant[units.Rate](8e6), Next: 0, Reserved: 6e6}, 12*ms)},
+		Trunks: []Hop{{Rate: Constant[units.Rate](20e6), Next: -1, Reserved: 6e6}},
 		Packet: 1000,
 	}
 	flows := []Flow{

@@ -16,8 +16,8 @@ type TCP struct {
 	// MinRTO is the least variation a retransmission timeout allows for beside the round trip. A pause longer than the timeout
 	// closes the window again.
 	MinRTO units.Virtual
-	// Back is what an acknowledgement takes from the cloud to every edge.
-	Back []units.Virtual
+	// Back is what an acknowledgement takes from the cloud to every edge; [Forever] while there is no way back.
+	Back []Course[units.Virtual]
 	// Borrow lets all flows of a divided hop use what others leave idle, in proportion to their rates.
 	Borrow bool
 }
@@ -31,7 +31,7 @@ type TCP struct {
 // A window begins with [TCP.InitialWindow] packets and grows by one with every packet that is acknowledged while the window, and not
 // the flow, is what bounds it: it doubles in a round trip. After a pause it is halved for every timeout that
 // has passed, as Linux does it (tcp_cwnd_restart, tcp_cwnd_validate and tcp_rtt_estimator in net/ipv4). Every packet is
-// acknowledged at once, acknowledgements never wait, and nothing is lost, so that slow start does not end.
+// acknowledged at once, acknowledgements never wait for each other, and nothing is lost, so that slow start does not end.
 //
 // [Network.Packet] must be given.
 func PredictTCP(net Network, tcp TCP, flows []Flow) ([]Predicted, error) {
@@ -58,8 +58,8 @@ func (t TCP) validate(net Network) error {
 		return fmt.Errorf("%w: %d ways back for %d edges", ErrNetwork, len(t.Back), len(net.Edges))
 	}
 	for i, back := range t.Back {
-		if back < 0 {
-			return fmt.Errorf("%w: edge %d: a way back of %v", ErrNetwork, i, back)
+		if err := back.validate(delayed); err != nil {
+			return fmt.Errorf("%w: edge %d: way back: %w", ErrNetwork, i, err)
 		}
 	}
 	return nil
@@ -68,12 +68,12 @@ func (t TCP) validate(net Network) error {
 // packets is the state of a prediction by packets. Times are seconds.
 type packets struct {
 	net         Network
-	tcp         TCP
 	flows       []Flow
 	connections []connection
-	// shared are the hops as all see them, uplinks and then trunks; own those of flows that have a part for themselves, by flow.
-	shared []server
-	own    [][]server
+	// there are the ways of edges before their uplinks, back those of flows' acknowledgements.
+	there, back []way
+	// routes are the stations of every flow, from its uplink to the cloud.
+	routes [][]*station
 	events heap[event]
 	frames []fluidFrame
 }
@@ -81,7 +81,7 @@ type packets struct {
 // packet is one on its way: a part of a frame, the last one or not.
 type packet struct {
 	flow, frame int32
-	// hop is the one it is at.
+	// hop is the place on its route it is at.
 	hop  int32
 	last bool
 	bits float64
@@ -114,30 +114,34 @@ func compareEvents(a, b event) int {
 }
 
 func newPackets(net Network, tcp TCP, flows []Flow) *packets {
-	m := &packets{net: net, tcp: tcp, flows: flows, own: make([][]server, len(flows)), events: heap[event]{compare: compareEvents}}
-	for _, e := range net.Edges {
-		m.shared = append(m.shared, newServer(e.Uplink, len(net.Edges)))
+	m := &packets{net: net, flows: flows, events: heap[event]{compare: compareEvents}}
+	trunks := make([]*station, len(net.Trunks))
+	for n, t := range net.Trunks {
+		trunks[n] = newStation(t, tcp.Borrow)
 	}
-	for _, t := range net.Trunks {
-		m.shared = append(m.shared, newServer(t, len(net.Edges)))
+	shared := make([][]*station, len(net.Edges))
+	for i, e := range net.Edges {
+		m.there = append(m.there, newWay(e.Delay))
+		shared[i] = []*station{newStation(e.Uplink, tcp.Borrow)}
+		for n := e.Uplink.Next; n >= 0; n = net.Trunks[n].Next {
+			shared[i] = append(shared[i], trunks[n])
+		}
 	}
-	for f, flow := range flows {
+	back := make([]way, len(net.Edges))
+	for i := range back {
+		back[i] = newWay(tcp.Back[i])
+	}
+	for _, flow := range flows {
 		m.connections = append(m.connections, newConnection(tcp))
-		if flow.Reserved == 0 || tcp.Borrow {
-			continue
+		m.back = append(m.back, back[flow.Edge])
+		route := shared[flow.Edge]
+		if flow.Reserved > 0 && !tcp.Borrow {
+			route = nil
+			for _, s := range flow.parts(net) {
+				route = append(route, &station{server: s})
+			}
 		}
-		for _, s := range m.shared {
-			s.rate, s.burst = float64(flow.Reserved), 0
-			m.own[f] = append(m.own[f], s)
-		}
-		m.own[f][flow.Edge].burst = 8 * float64(flow.Burst)
-	}
-	for n := range m.shared {
-		if s := &m.shared[n]; tcp.Borrow {
-			s.byWeight = s.reserved > 0
-		} else {
-			s.rate = s.rest
-		}
+		m.routes = append(m.routes, route)
 	}
 	return m
 }
@@ -152,6 +156,7 @@ func (m *packets) run(frames []fluidFrame) {
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(frames[a].ready, frames[b].ready) })
 	for _, n := range order {
 		f := &frames[n]
+		f.now = math.Inf(1) // until its last packet is there
 		m.happen(f.ready)
 		m.connections[f.flow].add(packet{flow: int32(f.flow), frame: int32(n)}, m.flows[f.flow].wire(f.n), m.net.Packet)
 		m.send(f.flow, f.ready)
@@ -169,7 +174,7 @@ func (m *packets) happen(until float64) {
 		case departs:
 			s := m.at(e.packet)
 			s.busy = false
-			m.pass(s, e.packet, e.at)
+			m.pass(e.packet, e.at)
 			m.serveByWeight(s, e.at)
 		case isAcknowledged:
 			m.connections[e.flow].acknowledge(e.at - e.sent)
@@ -182,45 +187,45 @@ func (m *packets) happen(until float64) {
 func (m *packets) arrive(p packet, now float64) {
 	s := m.at(p)
 	if !s.byWeight {
-		m.pass(s, p, s.serve(now, p.bits))
+		m.pass(p, s.serve(now, p.bits, p.bits))
 		return
 	}
 	s.join(p, float64(m.flows[p.flow].Reserved))
 	m.serveByWeight(s, now)
 }
 
-// at is the server of the hop a packet is at.
-func (m *packets) at(p packet) *server {
-	if own := m.own[p.flow]; own != nil {
-		return &own[p.hop]
-	}
-	return &m.shared[p.hop]
-}
+// at is the station a packet is at.
+func (m *packets) at(p packet) *station { return m.routes[p.flow][p.hop] }
 
-// send sends what a flow's window allows.
+// send sends what a flow's window allows. What is sent comes to the uplink in that order, so that a FIFO there can be asked at once.
 func (m *packets) send(flow int, now float64) {
+	way := &m.there[m.flows[flow].Edge]
 	for _, p := range m.connections[flow].send(now) {
-		p.sent, p.hop = now, int32(m.flows[flow].Edge)
-		m.arrive(p, now)
+		p.sent = now
+		at := way.pass(now)
+		if at > now && m.at(p).byWeight {
+			m.events.push(event{at, p, arrives})
+		} else {
+			m.arrive(p, at)
+		}
 	}
 }
 
-// pass lets a packet that leaves a server at a time go on to the next hop, or to the cloud.
-func (m *packets) pass(s *server, p packet, at float64) {
-	at += s.delay
-	if s.next >= 0 {
-		p.hop = int32(s.next)
+// pass lets a packet that leaves a station at a time go on to the next one, or to the cloud.
+func (m *packets) pass(p packet, at float64) {
+	p.hop++
+	if int(p.hop) < len(m.routes[p.flow]) {
 		m.events.push(event{at, p, arrives})
 		return
 	}
 	if p.last {
 		m.frames[p.frame].now = at
 	}
-	m.events.push(event{at + m.tcp.Back[m.flows[p.flow].Edge].Seconds(), p, isAcknowledged})
+	m.events.push(event{m.back[p.flow].pass(at), p, isAcknowledged})
 }
 
 // serveByWeight takes the packet whose turn it is, if the server is free.
-func (m *packets) serveByWeight(s *server, now float64) {
+func (m *packets) serveByWeight(s *station, now float64) {
 	if s.busy {
 		return
 	}
@@ -229,20 +234,17 @@ func (m *packets) serveByWeight(s *server, now float64) {
 	}
 	next := s.waiting.pop()
 	s.busy, s.turn = true, next.tag
-	m.events.push(event{s.serve(now, next.bits), next.packet, departs})
+	m.events.push(event{s.serve(now, next.bits, next.bits), next.packet, departs})
 }
 
-// server is one hop, or a flow's part of it. Rates are bits/s.
-type server struct {
-	rate, rest, reserved, delay, burst float64
-	// next is the index of the hop behind it; −1 is the cloud.
-	next int
-	// free is when it will have sent all it has taken, its burst aside.
-	free float64
+// station is one hop, or a flow's part of it.
+type station struct {
+	server
 	// Self-clocked fair queueing, where its flows share it by weight: a packet's tag is where its flow would be in a fluid that is
-	// shared in proportion to the rates, and the least tag is next. last are the flows' last tags.
+	// shared in proportion to the rates, and the least tag is next. rest is the rate of all that have reserved nothing; last are the
+	// flows' last tags.
 	byWeight, busy bool
-	turn           float64
+	rest, turn     float64
 	last           map[int32]float64
 	waiting        heap[waiting]
 }
@@ -252,28 +254,17 @@ type waiting struct {
 	tag float64
 }
 
-func newServer(h Hop, edges int) server {
-	s := server{rate: float64(h.Rate), rest: float64(h.rest()), reserved: float64(h.Reserved), delay: h.Delay.Seconds(), burst: 8 * float64(h.Burst),
-		next: h.Next, free: math.Inf(-1), last: map[int32]float64{},
+// newStation is a hop as all see it.
+func newStation(h Hop, borrow bool) *station {
+	if !borrow || h.Reserved == 0 {
+		return &station{server: h.shared()}
+	}
+	return &station{server: h.whole(), byWeight: true, rest: h.rest(h.Rate.First), last: map[int32]float64{},
 		waiting: heap[waiting]{compare: func(a, b waiting) int { return cmp.Compare(a.tag, b.tag) }}}
-	if h.Next >= 0 {
-		s.next = edges + h.Next
-	}
-	return s
-}
-
-// serve takes a packet and tells when it leaves: when all of it is sent, or, from a bucket, when those before it do not overdraw it.
-func (s *server) serve(now, bits float64) float64 {
-	start := max(s.free, now)
-	s.free = start + bits/s.rate
-	if s.burst == 0 {
-		return s.free
-	}
-	return max(now, start-s.burst/s.rate)
 }
 
 // join puts a packet in line. Flows that have reserved nothing are one, with the rest's rate.
-func (s *server) join(p packet, rate float64) {
+func (s *station) join(p packet, rate float64) {
 	who := p.flow
 	if rate == 0 {
 		who, rate = -1, s.rest

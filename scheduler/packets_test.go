@@ -16,7 +16,11 @@ import (
 )
 
 func linux(back ...units.Virtual) TCP {
-	return TCP{InitialWindow: 10, MinRTO: 200 * ms, Back: back}
+	tcp := TCP{InitialWindow: 10, MinRTO: 200 * ms}
+	for _, b := range back {
+		tcp.Back = append(tcp.Back, Constant(b))
+	}
+	return tcp
 }
 
 // slowStart is the closed form for a frame alone on a link: the first window, then one twice as large whenever the first acknowledgement of
@@ -37,7 +41,7 @@ func TestAFrameIsSentInSlowStart(t *testing.T) {
 	for _, rate := range []float64{2e6, 20e6, 100e6} {
 		for _, delay := range []units.Virtual{0, 5 * ms, 10 * ms, 80 * ms} {
 			for _, packets := range []int{1, 10, 11, 30, 31, 83, 400} {
-				net := Network{Edges: []NetworkEdge{{1e9, Hop{Rate: units.Rate(rate), Delay: delay, Next: -1}}}, Packet: size}
+				net := Network{Edges: []NetworkEdge{behind(link(units.Rate(rate), -1), delay)}, Packet: size}
 				got, err := PredictTCP(net, linux(delay/2), []Flow{{Captures: spans(0), Wire: units.Bytes(packets * size)}})
 				if err != nil {
 					t.Fatal(err)
@@ -53,7 +57,7 @@ func TestAFrameIsSentInSlowStart(t *testing.T) {
 
 // 30 packets of 1 ms over a round trip of 100 ms take three windows after a pause, and one where the window is still open.
 func TestAWindowStaysOpenForAShortPause(t *testing.T) {
-	net := Network{Edges: []NetworkEdge{{1e9, Hop{Rate: 8e6, Delay: 50 * ms, Next: -1}}}, Packet: 1000}
+	net := Network{Edges: []NetworkEdge{behind(link(8e6, -1), 50*ms)}, Packet: 1000}
 	cold := 1e3 * slowStart(8e6, 0.05, 0.1, 40, 1000)
 	const warm = 40 + 50
 	// The window has grown by every packet, to 50, and is halved: 25 packets and, when the first acknowledgement is there, 15 more.
@@ -82,8 +86,9 @@ func TestPacketsWithoutAWindowAreStoredAndPassedOn(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 16))
 	for n := range 60 {
 		net, flows := randomNetwork(r)
+		net, least := unsteady(r, net)
 		net.Packet = p
-		tcp := TCP{InitialWindow: 1e6, MinRTO: 200 * ms, Back: make([]units.Virtual, len(net.Edges))}
+		tcp := TCP{InitialWindow: 1e6, MinRTO: 200 * ms, Back: make([]Course[units.Virtual], len(net.Edges))}
 		got, err := PredictTCP(net, tcp, flows)
 		if err != nil {
 			t.Fatal(err)
@@ -91,8 +96,8 @@ func TestPacketsWithoutAWindowAreStoredAndPassedOn(t *testing.T) {
 		want := inPackets(net, flows, 8*p)
 		// What comes together may go in any order.
 		slack := 0.0
-		for _, h := range net.Trunks {
-			slack += 8 * p / float64(h.Rate) * float64(len(net.Edges))
+		for _, rate := range least {
+			slack += 8 * p / float64(rate) * float64(len(net.Edges))
 		}
 		for f := range flows {
 			for i := range flows[f].Captures {
@@ -107,9 +112,9 @@ func TestPacketsWithoutAWindowAreStoredAndPassedOn(t *testing.T) {
 // Whoever borrows has at least what he reserved, all of the link when alone, and a part by his rate of what others leave.
 func TestBorrowingIsInProportionToTheRates(t *testing.T) {
 	const size = 100
-	hop := Hop{Rate: 8e6, Next: -1, Reserved: 6e6}
-	net := Network{Edges: []NetworkEdge{{1e9, hop}}, Packet: size}
-	tcp := TCP{InitialWindow: 1e6, MinRTO: 200 * ms, Back: spans(0), Borrow: true}
+	hop := Hop{Rate: Constant[units.Rate](8e6), Next: -1, Reserved: 6e6}
+	net := Network{Edges: []NetworkEdge{behind(hop, 0)}, Packet: size}
+	tcp := TCP{InitialWindow: 1e6, MinRTO: 200 * ms, Back: []Course[units.Virtual]{{}}, Borrow: true}
 	for name, c := range map[string]struct {
 		flows []Flow
 		want  []units.Virtual
@@ -136,8 +141,8 @@ func TestBorrowingIsInProportionToTheRates(t *testing.T) {
 // Without borrowing a class is a link of one's own, in packets as in the fluid.
 func TestReservedPacketsAreTheFluids(t *testing.T) {
 	net := Network{
-		Edges:  []NetworkEdge{{1e9, Hop{Rate: 8e6, Delay: 5 * ms, Next: 0, Reserved: 6e6}}},
-		Trunks: []Hop{{Rate: 20e6, Delay: 7 * ms, Next: -1, Reserved: 6e6}},
+		Edges:  []NetworkEdge{behind(Hop{Rate: Constant[units.Rate](8e6), Next: 0, Reserved: 6e6}, 12*ms)},
+		Trunks: []Hop{{Rate: Constant[units.Rate](20e6), Next: -1, Reserved: 6e6}},
 		Packet: 1000,
 	}
 	flows := []Flow{
@@ -187,11 +192,11 @@ func TestABucketLetsTheLastPacketThroughWhole(t *testing.T) {
 			"the link's": {Captures: spans(0, 100), Wire: c.wire},
 			"a class's":  {Captures: spans(0, 100), Wire: c.wire, Reserved: 8e6, Burst: c.burst},
 		} {
-			hop := Hop{Rate: 8e6, Burst: c.burst, Next: -1}
+			hop := Hop{Rate: mbps(8), Burst: c.burst, Next: -1}
 			if flow.Reserved > 0 {
-				hop = Hop{Rate: 80e6, Next: -1, Reserved: flow.Reserved}
+				hop = Hop{Rate: mbps(80), Next: -1, Reserved: flow.Reserved}
 			}
-			net := Network{Edges: []NetworkEdge{{1e9, hop}}, Packet: 1000}
+			net := Network{Edges: []NetworkEdge{behind(hop, 0)}, Packet: 1000}
 			fluid, err := Predict(net, []Flow{flow})
 			if err != nil {
 				t.Fatal(err)
@@ -215,13 +220,13 @@ func TestABucketLetsTheLastPacketThroughWhole(t *testing.T) {
 
 func TestPredictTCPRefusesWhatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*Network, *TCP){
-		"packets of 0 bytes":     func(n *Network, _ *TCP) { n.Packet = 0 },
-		"window of 0 packets":    func(_ *Network, t *TCP) { t.InitialWindow = 0 },
-		"0 ways back for 1":      func(_ *Network, t *TCP) { t.Back = nil },
-		"edge 0: a way back of ": func(_ *Network, t *TCP) { t.Back[0] = -1 },
-		"edge 0: compute 0":      func(n *Network, _ *TCP) { n.Edges[0].Compute = 0 },
+		"packets of 0 bytes":    func(n *Network, _ *TCP) { n.Packet = 0 },
+		"window of 0 packets":   func(_ *Network, t *TCP) { t.InitialWindow = 0 },
+		"0 ways back for 1":     func(_ *Network, t *TCP) { t.Back = nil },
+		"edge 0: way back: a d": func(_ *Network, t *TCP) { t.Back[0].First = -1 },
+		"edge 0: compute 0":     func(n *Network, _ *TCP) { n.Edges[0].Compute = 0 },
 	} {
-		net, tcp := Network{Edges: []NetworkEdge{{1e9, link(8e6, -1)}}, Packet: 1500}, linux(0)
+		net, tcp := Network{Edges: []NetworkEdge{behind(link(8e6, -1), 0)}, Packet: 1500}, linux(0)
 		spoil(&net, &tcp)
 		if _, err := PredictTCP(net, tcp, nil); !errors.Is(err, ErrNetwork) || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("got error %v, want one that says %q", err, want)

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,18 @@ type step struct {
 	event Event
 }
 
+// link is the link it happens to; empty where it is none.
+func (s step) link() string { return cmp.Or(s.trace, s.event.Link) }
+
+// after is the link after the step.
+func (s step) after(state topologies.State) topologies.State {
+	if s.trace != "" {
+		state.Link = state.AtRate(s.rate)
+		return state
+	}
+	return state.After(*s.event.Set)
+}
+
 // steps lists everything that is to happen to links and nodes, by time.
 func (p *Plan) steps() []step {
 	var all []step
@@ -191,10 +204,7 @@ func (t *testbed) take(ctx context.Context, steps []step) (err error) {
 func (t *testbed) happen(ctx context.Context, s step) (at int64, err error) {
 	switch {
 	case s.trace != "":
-		return t.become(ctx, s.trace, func(state topologies.State) topologies.State {
-			state.Link = state.AtRate(s.rate)
-			return state
-		})
+		return t.become(ctx, s.trace, s.after)
 	case s.event.Kill != "":
 		return clock.Now(), t.kill(s.event.Kill)
 	}

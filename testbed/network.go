@@ -101,7 +101,8 @@ func downlink(edge string) string { return edge + ".downlink" }
 
 // fluid asks the model of the network when every frame of every stream is ready and received. Where round trips take no time,
 // no window matters and data are a fluid; elsewhere they are packets of TCP's. Background traffic is not in the model. Bursts are those
-// of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has its class.
+// of the plan's shapers; a plan without a network has none. Where links are divided, every deployed stream has its class. Links change
+// as events and traces will have them do, see [Plan.courses].
 func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 	network := scheduler.Network{Packet: shape.Frame}
 	tcp := scheduler.TCP{InitialWindow: emulator.InitialWindow, MinRTO: emulator.MinRTO, Borrow: p.Experiment.Emulation.Sharing == SharingBorrow}
@@ -110,9 +111,10 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 	if divided {
 		most = scheduler.Peaks(p.Instance, p.Schedule)
 	}
+	courses := p.courses()
 	for n, t := range s.topology.Trunks {
 		network.Trunks = append(network.Trunks, scheduler.Hop{
-			Rate: t.Rate, Delay: t.Delay, Next: s.topology.TrunkIndex(t.Trunk), Reserved: units.Rate(most.Trunk[n])})
+			Rate: rates(courses[uplink(t.Name)]), Next: s.topology.TrunkIndex(t.Trunk), Reserved: units.Rate(most.Trunk[n])})
 	}
 	fluid := !tcp.Borrow
 	for i, e := range s.topology.Edges {
@@ -124,15 +126,18 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 			}
 			burst = l.Egress.Burst
 		}
+		up, down := []scheduler.Course[condition]{courses[uplink(e.Name)]}, []scheduler.Course[condition]{courses[downlink(e.Name)]}
+		for _, n := range s.topology.Path(i) {
+			trunk := s.topology.Trunks[n].Name
+			up, down = append(up, courses[uplink(trunk)]), append(down, courses[downlink(trunk)])
+		}
+		there, back := along(up, false), along(down, true)
 		network.Edges = append(network.Edges, scheduler.NetworkEdge{
-			Compute: e.Compute,
-			Uplink: scheduler.Hop{Rate: e.Uplink.Rate, Delay: e.Uplink.Delay, Burst: burst, Next: s.topology.TrunkIndex(e.Trunk),
-				Reserved: units.Rate(most.Uplink[i])},
+			Compute: e.Compute, Delay: there,
+			Uplink: scheduler.Hop{Rate: rates(up[0]), Burst: burst, Next: s.topology.TrunkIndex(e.Trunk), Reserved: units.Rate(most.Uplink[i])},
 		})
-		there := s.delay(i)
-		back := e.Downlink.Delay + there - e.Uplink.Delay // trunks have the same delay both ways
 		tcp.Back = append(tcp.Back, back)
-		fluid = fluid && there+back == 0
+		fluid = fluid && always(there, 0) && always(back, 0)
 	}
 	classes, source := p.classes(), p.addresses()
 	var flows []scheduler.Flow
@@ -149,9 +154,7 @@ func (p *Plan) fluid(s *system) ([]scheduler.Predicted, error) {
 		}
 		if divided {
 			flow.Reserved = stream.Assigned
-			if c, ok := classes[netip.AddrPortFrom(source[stream.Edge], stream.Port)]; ok {
-				flow.Reserved, flow.Burst = units.Rate(8*float64(c.BytesPerSecond)*float64(p.Dilation)), c.Burst
-			}
+			flow.Burst = classes[netip.AddrPortFrom(source[stream.Edge], stream.Port)].Burst
 		}
 		flows = append(flows, flow)
 	}

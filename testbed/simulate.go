@@ -16,13 +16,13 @@ import (
 // Simulated is the runtime of a run that only a model has made.
 const Simulated = "simulated"
 
-// Simulate runs an experiment in the fluid model of [scheduler.Predict] instead of on a testbed: in virtual time, without
+// Simulate runs an experiment in the model of [scheduler.Predict] and [scheduler.PredictTCP] instead of on a testbed: in virtual time, without
 // root, kernel or engine, at any scale. It writes the same files as [Run], but for those about the host, and its summary is
 // marked as simulated; what its edges carried and computed is what the window's frames bring. The same experiment and seed
 // give the same frames.
 //
-// The model knows an edge's one worker, the FIFO of every uplink and trunk, and delays; it knows no packets, TCP, loss, queue
-// limits or background traffic. What the cloud computes is not in it either, so an experiment whose deadline is that of
+// The model knows an edge's one worker, the FIFO of every uplink and trunk, delays, TCP's window, and how events and traces change rates and
+// delays; it knows no loss, queue limits, background traffic or deaths of nodes. What the cloud computes is not in it either, so an experiment whose deadline is that of
 // the answer is an *InputError, as is everything [Run] calls one.
 func Simulate(ctx context.Context, e *Experiment, o Options) (*results.Summary, error) {
 	o, err := o.withDefaults()
@@ -98,11 +98,15 @@ func (p *Plan) simulate(s *system) ([]results.Frame, error) {
 	for i, stream := range p.Streams {
 		for n, at := range stream.Arrivals {
 			message, input := stream.message(n)
+			received := unknown
+			if predicted[i].Arrives(n) {
+				received = predicted[i].Received[n].Seconds()
+			}
 			frames = append(frames, results.Frame{
 				Task: stream.Task, Edge: stream.Edge, Frame: int64(stream.First + n), Cut: int32(stream.Cut),
 				InputBytes: int64(input), WireBytes: int64(message),
 				Captured: at.Seconds(), Started: unknown, Ready: predicted[i].Ready[n].Seconds(), Sent: unknown,
-				Received:    predicted[i].Received[n].Seconds(),
+				Received:    received,
 				TailStarted: unknown, TailEnded: unknown, Answered: unknown, Class: noClass, Reference: noClass,
 			})
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
 	"github.com/splitbed/splitbed/scheduler"
 	"github.com/splitbed/splitbed/workloads/model"
@@ -171,6 +173,94 @@ func TestASimulationSendsFramesOfRecordedSizes(t *testing.T) {
 			} else if float64(f.WireBytes-sent[n]) > 100 || f.WireBytes <= sent[n] || took < 8*float64(sent[n])/10e6 || took > 1.06*8*float64(sent[n])/10e6 {
 				t.Errorf("%s, frame %d: %d bytes on the wire in %.4f s at 10 Mb/s, want little more than %d", rules, n, f.WireBytes, took, sent[n])
 			}
+		}
+	}
+}
+
+// capacity is what a link carries at most from 0 on until a time, in bits, if every span of it has one of the rates, again and again.
+func capacity(rates []float64, span, until float64) float64 {
+	whole := math.Floor(until / span)
+	bits := 0.0
+	for n := range int(whole) {
+		bits += rates[n%len(rates)] * span
+	}
+	return bits + rates[int(whole)%len(rates)]*(until-whole*span)
+}
+
+// Frames are sent one after the other at what the trace gives, which begins anew several times.
+func TestASimulationFollowsTraces(t *testing.T) {
+	const span = 0.1
+	for name, c := range map[string]struct {
+		text  string
+		rates []float64
+	}{
+		"CSV": {"0,8Mbps\n0.1,2Mbps\n0.2,12Mbps\n0.3,3Mbps\n", []float64{8e6, 2e6, 12e6, 3e6}},
+		// 60 packets in a span, and 15.
+		"Mahimahi": {strings.Repeat("1\n", 60) + strings.Repeat("150\n", 14) + "200\n", []float64{60 * 8 * 1514 / span, 15 * 8 * 1514 / span}},
+	} {
+		path := filepath.Join(t.TempDir(), "trace")
+		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		e := loaded(t, `name: traced
+topology: {name: t, edges: [{name: gw, compute: 100GFLOPS, uplink: {trace: `+path+`}}]}
+workload: {name: w, tasks: [{name: cam, model: cnn1, input: 50kB, fps: 9, arrival: poisson}]}
+scheduler: {algorithm: "fixed:2"}
+emulation: {duration: 4s}
+`)
+		_, out := simulated(t, e)
+		frames, err := results.ReadFrames(filepath.Join(out, framesFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames = window(frames, "gw")
+		if len(frames) < 20 {
+			t.Fatalf("%s: %d frames", name, len(frames))
+		}
+		for n, f := range frames[1:] {
+			begun := max(f.Ready, frames[n].Received)
+			bits := capacity(c.rates, span, f.Received) - capacity(c.rates, span, begun)
+			if want := 8 * float64(shape.WireBytes(units.Bytes(f.WireBytes))); math.Abs(bits/want-1) > 1e-6 {
+				t.Errorf("%s: frame %d of %.0f bits is sent from %.4f s to %.4f s, when the link carries %.0f", name, n+1, want, begun, f.Received, bits)
+			}
+		}
+	}
+}
+
+// A link becomes slower, gets a delay, is down for a while, and at last for good.
+func TestASimulationFollowsEvents(t *testing.T) {
+	_, out := simulated(t, loaded(t, `name: eventful
+topology: {name: t, edges: [{name: gw, compute: 100GFLOPS, uplink: {rate: 10Mbps}}]}
+workload: {name: w, tasks: [{name: cam, model: cnn1, input: 50kB, fps: 4}]}
+scheduler: {algorithm: "fixed:2"}
+emulation: {duration: 6s}
+events:
+  - {at: 4s, link: gw.uplink, set: {down: false}}
+  - {at: 1s, link: gw.uplink, set: {rate: 5Mbps}}
+  - {at: 2s, link: gw.uplink, set: {delay: 10ms}}
+  - {at: 3s, link: gw.uplink, set: {down: true}}
+  - {at: 5s, link: gw.uplink, set: {down: true, rate: 1Mbps}}
+`))
+	frames, err := results.ReadFrames(filepath.Join(out, framesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[int]int{}
+	last := 0.0 // when the one before was received
+	for _, f := range window(frames, "gw") {
+		wire := 8 * float64(shape.WireBytes(units.Bytes(f.WireBytes)))
+		second := int(f.Ready)
+		in[second]++
+		begun := max(last, map[int]float64{0: f.Ready, 1: f.Ready, 2: f.Ready + 0.01, 3: 4, 4: f.Ready + 0.01, 5: math.NaN()}[second])
+		want := begun + wire/map[bool]float64{true: 10e6, false: 5e6}[second == 0]
+		if lost := f.Status == results.Lost; lost != math.IsNaN(want) || !lost && math.Abs(f.Received-want) > 1e-6 {
+			t.Errorf("frame %d, ready at %.4f s: %s at %.6f s, want %.6f", f.Frame, f.Ready, f.Status, f.Received, want)
+		}
+		last = f.Received
+	}
+	for second := range 6 {
+		if in[second] < 3 {
+			t.Errorf("%d frames are ready in second %d", in[second], second)
 		}
 	}
 }
