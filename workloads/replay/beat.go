@@ -18,7 +18,7 @@ type pulse struct {
 	late  []int64 // of every beat, those that were missed too
 }
 
-// mostBeats bounds what is kept of the replay; beyond it every other beat is forgotten and the steps count double.
+// mostBeats bounds what is kept of the replay; beyond it every other beat is forgotten, and from then on every other is noted.
 const mostBeats = 1 << 20
 
 // startPulse has the loop note every step of the given length, from the given time on, how late it is.
@@ -49,6 +49,7 @@ func (p *pulse) beat(now int64) {
 				p.late[i] = p.late[2*i]
 			}
 			p.late = p.late[:mostBeats/2]
+			p.every *= 2
 		}
 		p.late = append(p.late, now-p.next)
 	}

@@ -28,6 +28,24 @@ func TestAStallCountsForEveryBeatItCost(t *testing.T) {
 	}
 }
 
+// TestALongReplayWeighsItsBeatsAlike has more beats than are kept: of both halves of the replay every other one is.
+func TestALongReplayWeighsItsBeatsAlike(t *testing.T) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	p := pulse{timer: fd, every: 1}
+	p.beat(mostBeats - 1)
+	p.beat(mostBeats + 9)
+	if len(p.late) != mostBeats/2+5 {
+		t.Fatalf("%d beats are kept, want %d", len(p.late), mostBeats/2+5)
+	}
+	if got, want := p.late[mostBeats/2-1:], []int64{1, 9, 7, 5, 3, 1}; !slices.Equal(got, want) {
+		t.Errorf("the last beats were late by %v, want %v", got, want)
+	}
+}
+
 func TestANodeTellsHowLateItsTimerWas(t *testing.T) {
 	b := newBed(t, 1)
 	b.setup(nil, nil, func(s *Setup) { s.Beat = int64(time.Millisecond) })
