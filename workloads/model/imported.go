@@ -245,7 +245,7 @@ func (im *Import) Shapes(tensors []string) (path string, input Tensor, outputs [
 }
 
 func (im *Import) temporary(g *Graph) (path string, err error) {
-	f, err := os.CreateTemp(im.store.Dir, temporary)
+	f, err := os.CreateTemp(im.store.Dir, importing)
 	if err != nil {
 		return "", fmt.Errorf("model: store: %w", err)
 	}

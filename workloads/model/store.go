@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -187,7 +188,7 @@ func intact(path string, c contents) (bool, error) {
 }
 
 // lock takes the directory's lock, which the kernel releases when its holder dies. The one who holds
-// it removes what a killed writer left.
+// it removes what a killed writer left, and, when no import can still need it, what a killed import left.
 func lock(dir string) (unlock func(), err error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -203,17 +204,37 @@ func lock(dir string) (unlock func(), err error) {
 		d.Close()
 		return nil, fmt.Errorf("model: locking %s: %w", dir, err)
 	}
-	stale, _ := filepath.Glob(filepath.Join(dir, temporary)) // the pattern is fixed and well formed
-	for _, path := range stale {
-		if err := os.Remove(path); err != nil {
-			d.Close()
-			return nil, fmt.Errorf("model: left by an interrupted writer: %w", err)
-		}
+	if err := sweep(dir); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("model: left by an interrupted writer: %w", err)
 	}
 	return func() { d.Close() }, nil
 }
 
-const temporary = ".writing-*"
+// What lies in the store for a while: temporary is written under the lock, importing by an import, which takes no lock and is over
+// within longestImport.
+const (
+	temporary     = ".writing-*"
+	importing     = ".importing-*"
+	longestImport = time.Hour
+)
+
+// sweep removes what nobody writes or reads any more. The directory is locked.
+func sweep(dir string) error {
+	for pattern, age := range map[string]time.Duration{temporary: 0, importing: longestImport} {
+		stale, _ := filepath.Glob(filepath.Join(dir, pattern)) // the patterns are fixed and well formed
+		for _, path := range stale {
+			info, err := os.Stat(path)
+			if err == nil && time.Since(info.ModTime()) >= age {
+				err = os.Remove(path)
+			}
+			if err != nil && !errors.Is(err, os.ErrNotExist) { // an import may end meanwhile
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // replace writes the file beside its place and renames it there, so that nobody sees a part of it, and
 // a process that has the old one mapped keeps it.

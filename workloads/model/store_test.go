@@ -3,12 +3,14 @@ package model
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -155,9 +157,15 @@ func TestAnIntactFileIsUsedAsItIs(t *testing.T) {
 
 func TestManyBuildersMakeOneSetOfFiles(t *testing.T) {
 	store := Store{Dir: t.TempDir()}
-	leftover := filepath.Join(store.Dir, ".writing-123") // of a writer that was killed
-	if err := os.WriteFile(leftover, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, age := range map[string]time.Duration{
+		".writing-123":   0, // of a writer that was killed
+		".importing-123": 2 * time.Hour,
+		".importing-456": 0, // of an import that goes on
+	} {
+		path, at := filepath.Join(store.Dir, name), time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var group errgroup.Group
 	for i := range 16 {
@@ -177,8 +185,8 @@ func TestManyBuildersMakeOneSetOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 1+4 { // one weights file; i%2 and i%4 go together
-		t.Errorf("the store holds %v, want 5 files", files)
+	if len(files) != 1+4+1 || files[0].Name() != ".importing-456" { // one weights file; i%2 and i%4 go together
+		t.Errorf("the store holds %v, want 5 files and what an import writes", files)
 	}
 }
 
