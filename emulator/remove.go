@@ -8,14 +8,8 @@ import (
 	"github.com/splitbed/splitbed/emulator/object"
 )
 
-// Object and Journal are what the makers of kernel objects and those who clean up after them share.
-type (
-	Object  = object.Object
-	Journal = object.Journal
-)
-
 // Remove removes an object that a run has journalled, also when the run is long dead; one that does not exist is no error.
-func Remove(ctx context.Context, o Object) error {
+func Remove(ctx context.Context, o object.Object) error {
 	if o.Kind == object.NetNS {
 		return netns.Remove(o.Name)
 	}
@@ -23,7 +17,7 @@ func Remove(ctx context.Context, o Object) error {
 }
 
 // Exists tells whether an object that a run has journalled is there.
-func Exists(ctx context.Context, o Object) (bool, error) {
+func Exists(ctx context.Context, o object.Object) (bool, error) {
 	if o.Kind == object.NetNS {
 		return netns.Exists(o.Name)
 	}

@@ -18,7 +18,7 @@ func TestObjectsOfEveryKindAreRemovedOnceAndMayBeGone(t *testing.T) {
 	ctx := context.Background()
 	name := fmt.Sprintf("sb-test%08x-gone", rand.Uint32())
 	for _, kind := range []string{object.NetNS, object.Process} {
-		o := emulator.Object{Kind: kind, Name: name}
+		o := object.Object{Kind: kind, Name: name}
 		if exists, err := emulator.Exists(ctx, o); exists || err != nil {
 			t.Errorf("a %s that was never made exists: %v, %v", kind, exists, err)
 		}
@@ -34,7 +34,7 @@ func TestObjectsOfEveryKindAreRemovedOnceAndMayBeGone(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	o := emulator.Object{Kind: object.NetNS, Name: name}
+	o := object.Object{Kind: object.NetNS, Name: name}
 	if exists, err := emulator.Exists(ctx, o); !exists || err != nil {
 		t.Errorf("half a namespace exists: %v, %v; want true", exists, err)
 	}
@@ -44,7 +44,7 @@ func TestObjectsOfEveryKindAreRemovedOnceAndMayBeGone(t *testing.T) {
 	if exists, err := emulator.Exists(ctx, o); exists || err != nil {
 		t.Errorf("half a namespace is left: %v, %v", exists, err)
 	}
-	if err := emulator.Remove(ctx, emulator.Object{Kind: "castle", Name: name}); err == nil {
+	if err := emulator.Remove(ctx, object.Object{Kind: "castle", Name: name}); err == nil {
 		t.Error("an object of an unknown kind was removed")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -76,8 +75,8 @@ func (k Capture) validate(c spec.Cursor) error {
 // captureDir holds a run's captures.
 const captureDir = "capture"
 
-// startCaptures captures links, as the experiment asks, until the returned function is called. Packets are those of the
-// window and after it, and their times virtual, from its start.
+// startCaptures captures links, as the experiment asks, until the returned function is called. The replay has begun: packets are those
+// of the window and after it, and their times virtual, from its start.
 func (t *testbed) startCaptures(ctx context.Context) (stop func() error, err error) {
 	asked := t.plan.Experiment.Emulation.Capture
 	if len(asked) == 0 {
@@ -100,7 +99,7 @@ func (t *testbed) startCaptures(ctx context.Context) (stop func() error, err err
 		}
 		c, err := capture.Open(capture.Spec{
 			Namespace: netns.Path(l.At.Namespace), Device: l.At.Device, Path: filepath.Join(dir, k.Link+".pcap"),
-			Snaplen: int(k.Snaplen), Limit: int64(k.Limit), Time: t.windowTime,
+			Snaplen: int(k.Snaplen), Limit: int64(k.Limit), Time: func(at int64) int64 { return int64(t.timeline.virtual(at)) },
 		})
 		if err != nil {
 			return nil, errors.Join(err, stop())
@@ -118,12 +117,4 @@ func (t *testbed) startCaptures(ctx context.Context) (stop func() error, err err
 		})
 	}
 	return stop, nil
-}
-
-// windowTime is a reading of the clock in virtual nanoseconds from the start of the window; negative before it.
-func (t *testbed) windowTime(at int64) int64 {
-	if t.timeline.Start == 0 {
-		return -1
-	}
-	return int64(t.plan.Dilation.Virtual(time.Duration(at-t.timeline.Start)) - t.plan.Warmup)
 }

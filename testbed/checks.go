@@ -14,7 +14,8 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	p := t.plan
 	due := len(r.frames)
 	checks := []fidelity.Check{fidelity.Complete("run", due-r.missing, due)}
-	checks = append(checks, fidelity.Faults("run", t.heard.survived()))
+	faults, _ := t.heard.survived()
+	checks = append(checks, fidelity.Faults("run", faults))
 	checks = append(checks, t.linkChecks()...)
 	checks = append(checks, t.probeChecks()...)
 	checks = append(checks, t.cpuProbes()...)

@@ -64,9 +64,8 @@ func (p *Plan) collect(dir string, t timeline) (records, error) {
 		}
 		r.edge = append(r.edge, log.Frames...)
 	}
-	killed := p.killed()
 	for _, s := range p.Streams {
-		_, dead := killed[s.Edge]
+		dead := p.Experiment.Events.kills(s.Edge)
 		for n, at := range s.Arrivals {
 			key := frameKey{s.Task, s.Edge, uint64(s.First + n)}
 			edge, recorded := edges[key]

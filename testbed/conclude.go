@@ -25,8 +25,12 @@ const finishTime = 20 * time.Second
 func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summary, error) {
 	p := t.plan
 	eventErr := t.phase(Collect, "")
-	for _, fault := range t.heard.survived() {
+	faults, caused := t.heard.survived()
+	for _, fault := range faults {
 		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "fault", Detail: fault.Error()}))
+	}
+	for _, fault := range caused {
+		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "fault after a kill", Detail: fault.Error()}))
 	}
 	if t.links.Line() != nil && t.delays.err == nil {
 		eventErr = errors.Join(eventErr, t.dir.event(event{Event: "delay line", Detail: t.delays.detail()}))
@@ -47,7 +51,7 @@ func (t *testbed) conclude(ctx context.Context, replayErr error) (*results.Summa
 	}
 	records, err := p.collect(t.dir.path, t.timeline)
 	if err != nil {
-		return nil, err
+		return nil, joinOnce(interrupted(ctx, errors.Join(replayErr, finishErr)), err, eventErr)
 	}
 	uncut.mark(p.Streams, records.frames)
 	checks := t.checks(records, parity)

@@ -36,19 +36,14 @@ func (e Events) inOrder() Events {
 
 // validate checks events against the expanded topology they are to happen to.
 func (e Events) validate(c spec.Cursor, topology *topologies.Topology, duration units.Virtual) error {
-	place := map[int]int{} // in the list, by place in time
-	order := make([]int, len(e))
+	order := make([]int, len(e)) // places in the list
 	for i := range e {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(e[a].At, e[b].At) })
-	for n, i := range order {
-		place[n] = i
-	}
 	states := map[string]topologies.State{}
-	for n := range order {
-		at := c.Index(place[n])
-		event := e[place[n]]
+	for _, i := range order {
+		at, event := c.Index(i), e[i]
 		if event.At < 0 || event.At > duration {
 			return at.Field("at").Errorf(fmt.Sprintf("0s to %v, the duration", duration), "%v is out of range", event.At)
 		}
@@ -87,15 +82,9 @@ func (e Events) validate(c spec.Cursor, topology *topologies.Topology, duration 
 	return nil
 }
 
-// killed is when each node is killed by an event.
-func (p *Plan) killed() map[string]units.Virtual {
-	at := map[string]units.Virtual{}
-	for _, e := range p.Experiment.Events.inOrder() {
-		if _, dead := at[e.Kill]; e.Kill != "" && !dead {
-			at[e.Kill] = e.At
-		}
-	}
-	return at
+// kills tells whether an event kills a node.
+func (e Events) kills(node string) bool {
+	return slices.ContainsFunc(e, func(event Event) bool { return event.Kill == node })
 }
 
 // slowest are the lowest rates that links will have in the run, of those that change.

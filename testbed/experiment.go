@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
@@ -121,7 +122,7 @@ func DefaultExperiment() *Experiment {
 		Scheduler: Scheduler{Algorithm: "layer", Margin: 0.1, Undeployed: UndeployedDrop, Framing: true, Ratios: RatiosExact, Overheads: OverheadsCounted},
 		QoS:       QoS{Quantile: 0.99, On: OnTransfer},
 		Emulation: Emulation{
-			Runtime:  "native",
+			Runtime:  runtimeNative,
 			Sharing:  SharingShared,
 			Delay:    "auto",
 			TCP:      TCP{Congestion: "auto"},
@@ -132,24 +133,22 @@ func DefaultExperiment() *Experiment {
 	}
 }
 
-// choices lists the words an experiment takes, and those of the format that this version cannot do yet.
+// choices are the words an experiment takes.
 type choices struct {
 	algorithm, undeployed, ratios, overheads, on, runtime, sharing, delay, congestion spec.Choice
 }
 
 func known() choices {
 	return choices{
-		algorithm: spec.Choice{
-			Now: slices.DeleteFunc(scheduler.Known(), func(name string) bool { return strings.HasPrefix(name, algorithmFixed) }),
-		},
-		undeployed: spec.Choice{Now: []string{UndeployedDrop, UndeployedCloud}},
-		ratios:     spec.Choice{Now: []string{RatiosExact, RatiosNominal}},
-		overheads:  spec.Choice{Now: []string{OverheadsCounted, OverheadsMeasured}},
-		on:         spec.Choice{Now: []string{OnTransfer, OnEndToEnd}},
-		runtime:    spec.Choice{Now: []string{"native", "docker"}},
-		sharing:    spec.Choice{Now: []string{SharingShared, SharingReserved, SharingBorrow}},
-		delay:      spec.Choice{Now: []string{"auto", "netem", "userspace"}},
-		congestion: spec.Choice{Now: []string{"auto", "cubic", "reno"}},
+		algorithm:  slices.DeleteFunc(scheduler.Known(), func(name string) bool { return strings.HasPrefix(name, algorithmFixed) }),
+		undeployed: spec.Choice{UndeployedDrop, UndeployedCloud},
+		ratios:     spec.Choice{RatiosExact, RatiosNominal},
+		overheads:  spec.Choice{OverheadsCounted, OverheadsMeasured},
+		on:         spec.Choice{OnTransfer, OnEndToEnd},
+		runtime:    spec.Choice{runtimeNative, runtimeDocker},
+		sharing:    spec.Choice{SharingShared, SharingReserved, SharingBorrow},
+		delay:      spec.Choice{"auto", emulator.DelayNetem, emulator.DelayUserspace},
+		congestion: spec.Choice{"auto", "cubic", "reno"},
 	}
 }
 
@@ -326,7 +325,7 @@ func (s Scheduler) validate(c spec.Cursor) error {
 
 func checkAlgorithm(c spec.Cursor, word string) error {
 	algorithms := known().algorithm
-	allowed := strings.Join(algorithms.Now, ", ") + ", fixed:K, file:PATH, exec:CMD"
+	allowed := strings.Join(algorithms, ", ") + ", fixed:K, file:PATH, exec:CMD"
 	if k, ok := strings.CutPrefix(word, algorithmFixed); ok {
 		if n, err := strconv.Atoi(k); err != nil || n < 1 {
 			return c.Errorf("fixed:1, fixed:2, …", "%q is no layer to cut after", spec.Clip(k))

@@ -14,7 +14,7 @@ type heard struct {
 	nodes  map[string]replay.Progress
 	faults []error // that their nodes outlived
 	killed []string
-	wanted []error // faults that follow from a kill
+	caused []error // faults that follow from a kill
 }
 
 func (h *heard) progress(node string, p replay.Progress) {
@@ -31,7 +31,7 @@ func (h *heard) fault(node string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.killed) > 0 && (node == emulator.CloudName || slices.Contains(h.killed, emulator.CloudName)) {
-		h.wanted = append(h.wanted, err)
+		h.caused = append(h.caused, err)
 		return
 	}
 	h.faults = append(h.faults, err)
@@ -62,9 +62,9 @@ func (h *heard) answered() int64 {
 	return n
 }
 
-// survived lists the faults heard so far.
-func (h *heard) survived() []error {
+// survived lists the faults heard so far, and apart from them those that follow from a kill.
+func (h *heard) survived() (faults, caused []error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.faults
+	return slices.Clone(h.faults), slices.Clone(h.caused)
 }

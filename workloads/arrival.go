@@ -27,7 +27,7 @@ const (
 )
 
 func arrivals() spec.Choice {
-	return spec.Choice{Now: []string{Periodic, Synchronised, Poisson, OnOff, Replayed}}
+	return spec.Choice{Periodic, Synchronised, Poisson, OnOff, Replayed}
 }
 
 const allowedArrivals = Periodic + ", " + Synchronised + ", " + Poisson + ", {onoff: [2s, 3s]} (mean burst and mean pause) or {trace: FILE}"

@@ -54,9 +54,9 @@ type Send struct {
 	Bytes units.Bytes
 }
 
-func kinds() spec.Choice { return spec.Choice{Now: []string{Bulk, UDP, OnOff, Web, Replayed}} }
+func kinds() spec.Choice { return spec.Choice{Bulk, UDP, OnOff, Web, Replayed} }
 
-func controls() spec.Choice { return spec.Choice{Now: []string{"cubic", "reno", "bbr"}} }
+func controls() spec.Choice { return spec.Choice{"cubic", "reno", "bbr"} }
 
 const (
 	maxFlows     = 1000
@@ -92,7 +92,7 @@ func (t *Traffic) UnmarshalSpec(c spec.Cursor) error {
 	if len(keys) == 1 {
 		kind = keys[0]
 	} else if !bare {
-		return c.Wrong("one kind of traffic: " + strings.Join(kinds().Now, ", "))
+		return c.Wrong("one kind of traffic: " + strings.Join(kinds(), ", "))
 	}
 	if err := kinds().Check(c, kind); err != nil {
 		return err

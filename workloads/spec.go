@@ -57,14 +57,14 @@ func DefaultTask() TaskSpec {
 }
 
 func dtypes() spec.Choice {
-	return spec.Choice{Now: []string{string(Uint4), string(Uint8), string(Float16), string(Float32)}}
+	return spec.Choice{string(Uint4), string(Uint8), string(Float16), string(Float32)}
 }
 
 func compressions() spec.Choice {
-	return spec.Choice{Now: []string{CompressNone, CompressS2, CompressZstd}}
+	return spec.Choice{CompressNone, CompressS2, CompressZstd}
 }
 
-func scales() spec.Choice { return spec.Choice{Now: []string{ScaleTensor, ScaleChannel}} }
+func scales() spec.Choice { return spec.Choice{ScaleTensor, ScaleChannel} }
 
 // Parse reads a workload. File is the name errors carry, and relative paths in the workload start from its
 // directory. Every error is a *spec.Error.

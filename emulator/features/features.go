@@ -28,13 +28,6 @@ func HTB() error {
 	})
 }
 
-// BFIFO probes the queue whose length is counted in bytes.
-func BFIFO() error {
-	return tryQdisc("bfifo", "it is part of every kernel with traffic control (NET_SCHED)", func(a netlink.QdiscAttrs) netlink.Qdisc {
-		return &netlink.GenericQdisc{QdiscAttrs: a, QdiscType: "bfifo"}
-	})
-}
-
 // U32 probes cls_u32, which finds the classes of packets where tasks reserve parts of a link.
 func U32() error {
 	return inNewNetNS(func() error {

@@ -15,7 +15,7 @@ import (
 func TestWhatEveryRunNeedsIsFound(t *testing.T) {
 	testutil.NeedsRoot(t)
 	for name, probe := range map[string]func() error{
-		"veth": Veth, "htb": HTB, "bfifo": BFIFO, "u32": U32, "cpu quota": CPUQuota,
+		"veth": Veth, "htb": HTB, "u32": U32, "cpu quota": CPUQuota,
 	} {
 		if err := probe(); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -6,28 +6,23 @@ import (
 	"strings"
 )
 
-// Choice is the set of words a key takes. Later holds those the format knows and this version does not do: they
-// get an error of their own, and moving one to Now is all it takes to allow it.
-type Choice struct {
-	Now, Later []string
-}
+// Choice is the words a key takes.
+type Choice []string
 
-// Check refuses a word that is not one of c.Now.
+// Check refuses any other word.
 func (c Choice) Check(at Cursor, word string) error {
-	return c.CheckOr(at, word, strings.Join(c.Now, ", "))
+	return c.CheckOr(at, word, strings.Join(c, ", "))
 }
 
 // CheckOr is Check with a text of its own for what is allowed, where there is more than single words.
 func (c Choice) CheckOr(at Cursor, word, allowed string) error {
 	switch {
-	case slices.Contains(c.Now, word):
+	case slices.Contains(c, word):
 		return nil
-	case slices.Contains(c.Later, word):
-		return at.NotYet(word, allowed)
 	case word == "":
 		return at.Errorf(allowed, "is missing")
 	}
-	if near := Nearest(word, slices.Concat(c.Now, c.Later)); near != "" {
+	if near := Nearest(word, c); near != "" {
 		return at.Errorf(allowed, "%q is unknown; did you mean %s?", Clip(word), near)
 	}
 	return at.Errorf(allowed, "%q is unknown", Clip(word))
@@ -52,11 +47,6 @@ func abbreviate(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return strings.Join(names[:most-1], ", ") + ", … " + names[len(names)-1]
-}
-
-// NotYet refuses something the format describes and this version cannot do.
-func (c Cursor) NotYet(what, allowed string) error {
-	return c.Errorf(allowed, "%s is not supported yet", what)
 }
 
 // Nearest is the name a mistyped word most likely meant: at most two letters away, and less than half of the

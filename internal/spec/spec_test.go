@@ -210,15 +210,14 @@ func TestChecksAfterDecodingPointIntoTheFile(t *testing.T) {
 	}
 }
 
-func TestChoiceTellsUnknownFromNotYet(t *testing.T) {
-	choice := Choice{Now: []string{"shared"}, Later: []string{"reserved"}}
+func TestAChoiceNamesTheNearestWord(t *testing.T) {
+	choice := Choice{"shared"}
 	at := Cursor{}.Field("sharing")
 	for word, want := range map[string]string{
-		"shared":   "",
-		"reserved": "sharing: reserved is not supported yet; allowed: shared",
-		"share":    `sharing: "share" is unknown; did you mean shared?; allowed: shared`,
-		"x":        `sharing: "x" is unknown; allowed: shared`,
-		"":         "sharing: is missing; allowed: shared",
+		"shared": "",
+		"share":  `sharing: "share" is unknown; did you mean shared?; allowed: shared`,
+		"x":      `sharing: "x" is unknown; allowed: shared`,
+		"":       "sharing: is missing; allowed: shared",
 	} {
 		got := ""
 		if err := choice.Check(at, word); err != nil {

@@ -38,7 +38,7 @@ const (
 )
 
 func modes() spec.Choice {
-	return spec.Choice{Now: []string{Schedule, Simulate, Emulate, Profile}}
+	return spec.Choice{Schedule, Simulate, Emulate, Profile}
 }
 
 // Parse reads a sweep and checks each of its points. File is the name errors carry, and relative paths start from its
@@ -221,7 +221,7 @@ func (f Figure) validate(c spec.Cursor, columns []string) error {
 	if err := c.Field("name").CheckName(f.Name); err != nil {
 		return err
 	}
-	if err := (spec.Choice{Now: []string{Lines, Table}}).Check(c.Field("kind"), f.Kind); err != nil {
+	if err := (spec.Choice{Lines, Table}).Check(c.Field("kind"), f.Kind); err != nil {
 		return err
 	}
 	for _, column := range []struct {

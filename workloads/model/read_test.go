@@ -169,28 +169,6 @@ func TestReadNamesTheFile(t *testing.T) {
 	}
 }
 
-func TestExternaliseAlignsToPagesAndKeepsTheData(t *testing.T) {
-	g := residualGraph(t)
-	g.weights[0] = inlineWeight("wa", []int64{3, 1}, bytes.Repeat([]byte{1}, 12))
-	g.weights[2] = inlineWeight("wc", []int64{5, 1}, bytes.Repeat([]byte{3}, 20))
-	var side bytes.Buffer
-	moved, err := decoded(t, g).Externalise(&side, "side.weights", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := decoded(t, moved)
-	for i, want := range []*external{{"side.weights", 0, 12}, nil, {"side.weights", 4096, 20}, nil} {
-		w := again.weights[i]
-		if (w.external == nil) != (want == nil) || want != nil && *w.external != *want {
-			t.Errorf("weight %s lies at %v, want %v", w.name, w.external, want)
-			continue
-		}
-		if want != nil && !bytes.Equal(side.Bytes()[want.offset:want.offset+want.length], g.weights[i].inline) {
-			t.Errorf("weight %s: the data moved wrongly", w.name)
-		}
-	}
-}
-
 // FuzzRead reads files of any content: whatever they claim, an error comes soon and memory stays near the file's size.
 func FuzzRead(f *testing.F) {
 	dir := f.TempDir()

@@ -39,15 +39,12 @@ func (w weightSpec) rowLen() int {
 
 func (w weightSpec) bytes() int64 { return 4 * int64(w.rows()) * int64(w.rowLen()) }
 
-// The builder's version and seed are in the name of every file it makes. Raise the version whenever a
+// The builder's Version and seed are in the name of every file it makes. Raise Version whenever a
 // network, its weights or the form of its graph changes.
 const (
-	builderVersion = 2
-	weightSeed     = 1
+	Version    = 2
+	weightSeed = 1
 )
-
-// Version is that of the built-in networks, their weights and their files.
-const Version = builderVersion
 
 const biasSpread = 0.1
 

@@ -91,7 +91,7 @@ func (s Store) part(name string, h, w int, half string, k int) (File, error) {
 	if err := within(name, half, k, n); err != nil {
 		return File{}, err
 	}
-	stem := fmt.Sprintf("%s-v%d-s%d", name, builderVersion, weightSeed)
+	stem := fmt.Sprintf("%s-v%d-s%d", name, Version, weightSeed)
 	weights := stem + ".weights"
 	g := p.graph(weights)
 	switch {

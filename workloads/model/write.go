@@ -1,8 +1,6 @@
 package model
 
 import (
-	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -46,29 +44,6 @@ func (g *Graph) Encode() []byte {
 		body = appendMessage(body, graphValue, v.raw)
 	}
 	return appendMessage(slices.Clone(g.header), modelGraph, body)
-}
-
-// Externalise writes the data of every weight of at least atLeast bytes to w, each at a page boundary,
-// and returns a graph that points at it under the name location, a path relative to the directory the
-// graph's file will lie in. Weights that are not raw bytes stay in the graph.
-func (g *Graph) Externalise(w io.Writer, location string, atLeast int) (*Graph, error) {
-	moved := *g
-	moved.weights = slices.Clone(g.weights)
-	at := int64(0)
-	for i, t := range g.weights {
-		if t.inline == nil || len(t.inline) < atLeast {
-			continue
-		}
-		place := external{location: location, offset: alignPage(at), length: int64(len(t.inline))}
-		for _, chunk := range [][]byte{make([]byte, place.offset-at), t.inline} {
-			if _, err := w.Write(chunk); err != nil {
-				return nil, fmt.Errorf("model: writing weight %q: %w", t.name, err)
-			}
-		}
-		at = place.offset + place.length
-		moved.weights[i] = newExternalWeight(t.name, t.dims, t.elem, place)
-	}
-	return &moved, nil
 }
 
 func alignPage(n int64) int64 { return (n + pageSize - 1) &^ (pageSize - 1) }

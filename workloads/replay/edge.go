@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/splitbed/splitbed/internal/clock"
-	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/wire"
 )
 
@@ -110,11 +109,7 @@ func (e *edge) confined(ctx context.Context) (Ready, error) {
 	if err := e.connect(ctx); err != nil {
 		return Ready{}, err
 	}
-	ready := Ready{Priority: e.loop.priority}
-	for _, t := range e.tasks {
-		ready.Streams = append(ready.Streams, t.size())
-	}
-	return ready, nil
+	return Ready{Priority: e.loop.priority}, nil
 }
 
 // loadPictures makes the tasks' pictures and decodes them ahead of the run.
@@ -168,26 +163,6 @@ func (t *edgeTask) picture(frame uint64) []byte {
 		return picture[:t.Sizes[n]]
 	}
 	return picture
-}
-
-func (t *edgeTask) size() StreamSize {
-	var input units.Bytes
-	for i := range t.shots.Len() {
-		input += units.Bytes(len(t.shots.Encoded(i)))
-	}
-	input /= units.Bytes(t.shots.Len())
-	if len(t.Sizes) > 0 {
-		input = 0
-		for _, size := range t.Sizes {
-			input += size
-		}
-		input /= units.Bytes(len(t.Sizes))
-	}
-	wire := HeaderBytes + input
-	if t.Cut > 0 {
-		wire = HeaderBytes + units.Bytes(t.codec.Bytes())
-	}
-	return StreamSize{Stream: t.Stream, Input: input, Wire: wire}
 }
 
 // connect opens one connection per task and per flow.

@@ -18,8 +18,8 @@ const goodputBytes = 24
 
 // probe fills the uplink for a while and returns what the cloud measured, or has the downlink filled and measures itself.
 func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
-	if p.Bytes <= 0 && p.Duration <= 0 || p.Skip < 0 {
-		return ProbeResult{}, fmt.Errorf("a probe needs bytes or a duration to end it, and a skip that is not negative: %+v", p)
+	if p.Duration <= 0 || p.Skip < 0 {
+		return ProbeResult{}, fmt.Errorf("a probe needs a duration, and a skip that is not negative: %+v", p)
 	}
 	if p.Down {
 		return e.pull(ctx, p)
@@ -30,7 +30,7 @@ func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	}
 	defer c.Close()
 	defer untilDone(ctx, c)()
-	if err := fill(c, p); err != nil {
+	if err := fill(c, p.Duration); err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: %w", err)
 	}
 	_, raw, err := readMessage(c, GoodputMessage, goodputBytes)
@@ -47,31 +47,23 @@ func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	}, nil
 }
 
-func fill(c *net.TCPConn, p Probe) error {
+// fill keeps a connection full for so many wall nanoseconds.
+func fill(c *net.TCPConn, duration int64) error {
 	if err := boundUnsent(c); err != nil {
 		return err
 	}
-	end := clock.Now() + p.Duration
+	end := clock.Now() + duration
 	chunk := make([]byte, bulkChunk)
-	for sent := int64(0); (p.Bytes <= 0 || sent < int64(p.Bytes)) && (p.Duration <= 0 || clock.Now() < end); {
-		size := int64(len(chunk))
-		if p.Bytes > 0 {
-			size = min(size, int64(p.Bytes)-sent)
-		}
-		n, err := c.Write(chunk[:size])
-		if err != nil {
+	for clock.Now() < end {
+		if _, err := c.Write(chunk); err != nil {
 			return err
 		}
-		sent += int64(n)
 	}
 	return c.CloseWrite()
 }
 
 // pull has the cloud fill the downlink and measures what comes.
 func (e *edge) pull(ctx context.Context, p Probe) (ProbeResult, error) {
-	if p.Duration <= 0 {
-		return ProbeResult{}, fmt.Errorf("a probe of a downlink needs a duration: %+v", p)
-	}
 	c, err := openConnection(ctx, e.setup, Header{Kind: OpenPull, Frame: uint64(p.Duration)}, 0)
 	if err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: %w", err)
@@ -89,7 +81,7 @@ func servePull(c *net.TCPConn, duration int64) error {
 	if duration <= 0 || duration > longestPull {
 		return fmt.Errorf("probe: %w: the downlink is to be filled for %v", ErrHeader, time.Duration(duration))
 	}
-	if err := fill(c, Probe{Duration: duration}); err != nil {
+	if err := fill(c, duration); err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	return nil

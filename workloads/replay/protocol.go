@@ -193,23 +193,12 @@ type Threads struct {
 type Ready struct {
 	// Priority is what the I/O thread got, one of clock's Priority constants.
 	Priority string `json:"priority"`
-	// Streams are the tasks' frames as this edge puts them on the wire; empty for the cloud.
-	Streams []StreamSize `json:"streams,omitempty"`
-}
-
-// StreamSize is the size of a task's frames, the mean over its pictures.
-type StreamSize struct {
-	Stream uint32      `json:"stream"`
-	Input  units.Bytes `json:"input"` // the encoded picture
-	Wire   units.Bytes `json:"wire"`  // header and payload, before compression
 }
 
 // Probe asks an edge to fill its uplink with a bulk transfer over a connection of its own.
 type Probe struct {
-	// Bytes ends the transfer; 0 means that only Duration does.
-	Bytes units.Bytes `json:"bytes,omitempty"`
-	// Duration ends the transfer, in wall nanoseconds; 0 means that only Bytes does.
-	Duration int64 `json:"duration,omitempty"`
+	// Duration ends the transfer, in wall nanoseconds.
+	Duration int64 `json:"duration"`
 	// Skip is how many bytes are let through before the measurement starts: the shaper's burst and TCP's first window.
 	Skip units.Bytes `json:"skip,omitempty"`
 	// Down is the direction cloud → edge: the downlink is filled.

@@ -179,28 +179,21 @@ func TestAProbeMeasuresTheLinkAndNotItsBuffers(t *testing.T) {
 			s.Address = slow
 		}
 	})
-	for _, p := range []Probe{
-		{Bytes: 300e3, Skip: 50e3},
-		{Duration: int64(500 * time.Millisecond), Skip: 20e3},
-	} {
-		began := clock.Now()
-		r, err := b.edges[0].Probe(b.ctx, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.Bytes > 0 && r.Total != p.Bytes {
-			t.Errorf("%+v: %d bytes arrived", p, r.Total)
-		}
-		if r.Bytes > r.Total-p.Skip {
-			t.Errorf("%+v: %d of %d bytes were measured", p, r.Bytes, r.Total)
-		}
-		// The link's pacing can only be late on a busy host, never early.
-		if got, most := r.Goodput(), units.Rate(8*rate); got > 1.02*most {
-			t.Errorf("%+v: goodput %v, the link carries %v", p, got, most)
-		}
-		if took := clock.Now() - began; r.Bytes <= 0 || r.Nanoseconds <= 0 || r.Nanoseconds > took {
-			t.Errorf("%+v: %d bytes in %v, the whole call took %v", p, r.Bytes, time.Duration(r.Nanoseconds), time.Duration(took))
-		}
+	p := Probe{Duration: int64(500 * time.Millisecond), Skip: 20e3}
+	began := clock.Now()
+	r, err := b.edges[0].Probe(b.ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Bytes > r.Total-p.Skip {
+		t.Errorf("%d of %d bytes were measured", r.Bytes, r.Total)
+	}
+	// The link's pacing can only be late on a busy host, never early.
+	if got, most := r.Goodput(), units.Rate(8*rate); got > 1.02*most {
+		t.Errorf("goodput %v, the link carries %v", got, most)
+	}
+	if took := clock.Now() - began; r.Bytes <= 0 || r.Nanoseconds <= 0 || r.Nanoseconds > took {
+		t.Errorf("%d bytes in %v, the whole call took %v", r.Bytes, time.Duration(r.Nanoseconds), time.Duration(took))
 	}
 	if _, err := b.edges[0].Probe(b.ctx, Probe{}); err == nil {
 		t.Error("a probe without an end: no error")
