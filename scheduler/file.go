@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -100,6 +101,15 @@ func Match(sched Schedule, inst Instance) (Schedule, error) {
 	return file.match(inst)
 }
 
+// NoTask says that the instance lacks a task.
+func (inst Instance) NoTask(name string) string {
+	names := make([]string, len(inst.Tasks))
+	for j, t := range inst.Tasks {
+		names[j] = t.Name
+	}
+	return spec.Suggest(fmt.Sprintf("the workload has no task %q", name), name, names)
+}
+
 func (file scheduleFile) match(inst Instance) (Schedule, error) {
 	position := make(map[string]int, len(inst.Tasks))
 	for j, t := range inst.Tasks {
@@ -109,7 +119,7 @@ func (file scheduleFile) match(inst Instance) (Schedule, error) {
 	for _, a := range file.Tasks {
 		j, ok := position[a.Task]
 		if !ok {
-			return Schedule{}, fmt.Errorf("%w: the workload has no task %q", ErrSchedule, a.Task)
+			return Schedule{}, fmt.Errorf("%w: %s", ErrSchedule, inst.NoTask(a.Task))
 		}
 		if sched.Tasks[j].Task != "" {
 			return Schedule{}, fmt.Errorf("%w: task %q is there twice", ErrSchedule, a.Task)

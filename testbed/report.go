@@ -13,14 +13,20 @@ import (
 	"github.com/splitbed/splitbed/workloads/replay"
 )
 
-// Report rebuilds report.html of the run in a directory and returns its path. A run that was killed has logs
+// Report rebuilds report.html of a run, named by its directory or its id, and returns its path. A run that was killed has logs
 // instead of records: then these are made first, and its summary says that it is invalid.
-func Report(path string) (string, error) {
-	dir := &runDir{path: path}
+func Report(name string) (string, error) {
+	dir, err := foundRun(name)
+	if err != nil {
+		return "", inputError(err)
+	}
 	if _, err := os.Stat(dir.file(logsDir)); err == nil {
 		return dir.file(reportFile), recoverRun(dir)
 	}
 	summary, err := results.ReadSummary(dir.file(summaryFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", inputError(fmt.Errorf("%s is not the directory of a run: it has neither %s nor %s", dir.path, summaryFile, logsDir))
+	}
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package testbed
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -231,7 +232,7 @@ func ExplainTask(ctx context.Context, e *Experiment, report ScheduleReport, task
 		}
 		return x, nil
 	}
-	return Explanation{}, inputError(fmt.Errorf("the workload has no task %q", task))
+	return Explanation{}, inputError(errors.New(inst.NoTask(task)))
 }
 
 // WriteInstance writes the scheduling problem of an experiment as JSON to a file.

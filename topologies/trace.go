@@ -111,7 +111,7 @@ func ParseTrace(path string, data []byte) (*Trace, error) {
 			return nil, bad("a line with a rate among lines without one")
 		}
 		if err != nil || !(seconds >= 0) || seconds > maxSpan.Seconds() {
-			return nil, bad("%q is no time; allowed: seconds, such as 1.5", spec.Clip(first))
+			return nil, bad("%q is no time; allowed: seconds from 0 on, such as 1.5", spec.Clip(first))
 		}
 		rate, err := units.ParseRate(strings.TrimSpace(rest))
 		if err != nil {

@@ -18,6 +18,9 @@ import (
 // maxPackets bounds the packets of a trace: nodes hold all of them.
 const maxPackets = 1_000_000
 
+// maxPacketBytes bounds what one line of a trace may ask for.
+const maxPacketBytes = 1_000_000_000
+
 var errTooManyPackets = fmt.Errorf("it has more than %d packets; cut it shorter", maxPackets)
 
 // readPackets reads a trace of packets: a pcap or pcapng file, of which only times and lengths count, or lines of
@@ -53,7 +56,7 @@ func readPackets(path string) ([]Send, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(packets) == 0 {
-		return nil, fmt.Errorf("%s has no packets", path)
+		return nil, fmt.Errorf("%s has no packets; write one a line, as seconds,bytes, or name a capture that has some", path)
 	}
 	slices.SortStableFunc(packets, func(a, b Send) int { return cmp.Compare(a.At, b.At) })
 	return packets, nil
@@ -89,8 +92,13 @@ func readLines(in io.Reader, add func(units.Virtual, units.Bytes) error) error {
 		if n == 1 && ok && errAt != nil && errBytes != nil {
 			return nil
 		}
-		if !ok || errAt != nil || errBytes != nil || !(seconds >= 0 && seconds <= maxSpan.Seconds()) || length < 1 || length > 1e9 {
-			return fmt.Errorf("%.40q is not seconds,bytes", text)
+		switch {
+		case !ok || errAt != nil || errBytes != nil:
+			return fmt.Errorf("%.40q is not seconds,bytes, such as 1.5,1200", text)
+		case !(seconds >= 0 && seconds <= maxSpan.Seconds()):
+			return fmt.Errorf("%.40q: times are seconds from the start of the flow, from 0 to %g", text, maxSpan.Seconds())
+		case length < 1 || length > maxPacketBytes:
+			return fmt.Errorf("%.40q: the size is not a number of bytes from 1 to %d", text, maxPacketBytes)
 		}
 		return add(units.Virtual(seconds*1e9), units.Bytes(length))
 	})

@@ -110,7 +110,7 @@ func readRecording(path string) (*Recording, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(frames) == 0 {
-		return nil, fmt.Errorf("%s has no frames", path)
+		return nil, fmt.Errorf("%s has no frames; write one a line, as seconds or seconds,bytes", path)
 	}
 	slices.SortStableFunc(frames, func(a, b RecordedFrame) int { return cmp.Compare(a.At, b.At) })
 	for i := range frames[1:] {
@@ -132,7 +132,7 @@ func recordedFrames(in io.Reader) ([]RecordedFrame, error) {
 		case n == 1 && errAt != nil && (!sized || errBytes != nil):
 			return nil // the heading
 		case errAt != nil || !(math.Abs(seconds) <= maxSpan.Seconds()):
-			return fmt.Errorf("%.40q does not begin with seconds from the start of the window", text)
+			return fmt.Errorf("%.40q does not begin with seconds from the start of the window, such as 1.5 or 1.5,20000", text)
 		case sized && (errBytes != nil || length < 1 || length > maxRecordedBytes):
 			return fmt.Errorf("%.40q: the size is not a number of bytes from 1 to %d", text, maxRecordedBytes)
 		case len(frames) > 0 && sized != (frames[0].Bytes > 0):

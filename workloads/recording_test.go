@@ -88,7 +88,7 @@ func TestARecordedTaskHasItsTimesAndSizes(t *testing.T) {
 		"too small":     {"0,90000\n1,900\n", text, "tasks[0].arrival.trace: PATH: line 2: a frame of 900 bytes; the mean size asks for pictures of 188×252 pixels, and their smallest JPEG has 2144"},
 		"not a file":    {"", strings.Replace(text, trace, "/nowhere.csv", 1), "tasks[0].arrival.trace: open /nowhere.csv: no such file or directory"},
 		"too many":      {"0,50000\n0.0001,50000\n", text, "tasks[0].arrival.trace: PATH has 10000 frames a second; at most 1000 are taken"},
-		"not a number":  {"x\ny\n", text, `tasks[0].arrival.trace: PATH: line 2: "y" does not begin with seconds from the start of the window`},
+		"not a number":  {"x\ny\n", text, `tasks[0].arrival.trace: PATH: line 2: "y" does not begin with seconds from the start of the window, such as 1.5 or 1.5,20000`},
 		"small picture": {"0\n1\n", without, ""},
 	} {
 		path := traceFile(t, "bad.csv", []byte(test.content))

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/testbed"
 )
 
@@ -55,6 +57,29 @@ func takesValue(c *cli.Command, option string) bool {
 		}
 	}
 	return false
+}
+
+// setBy names the options that give keys of an experiment another value.
+var setBy = map[string][]string{
+	"emulation.runtime": {"runtime"}, "emulation.dilation": {"dilation"}, "emulation.duration": {"duration"}, "emulation.sharing": {"sharing"},
+	"emulation.capture": {"capture"}, "scheduler.algorithm": {"scheduler", "algorithm"}, "scheduler.margin": {"margin"},
+	"scheduler.overheads": {"overheads"},
+}
+
+// optionError is an error of an experiment, but where an option has set the value that is wrong it names the option and not the
+// file, which has another value there.
+func optionError(c *cli.Context, err error) error {
+	var wrong *spec.Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	key, _, _ := strings.Cut(wrong.Key, "[")
+	for _, option := range setBy[key] {
+		if c.IsSet(option) {
+			return &testbed.InputError{Err: fmt.Errorf("--%s: %w", option, &spec.Error{Problem: wrong.Problem, Allowed: wrong.Allowed, Err: wrong.Err})}
+		}
+	}
+	return err
 }
 
 // argument returns the one positional argument of a command.

@@ -160,3 +160,96 @@ func publicDir(t *testing.T) string {
 	}
 	return dir
 }
+
+// TestWhatIsMistakenSaysWhatToChange goes through what a new user gets wrong; nothing of it needs root.
+func TestWhatIsMistakenSaysWhatToChange(t *testing.T) {
+	files := map[string]string{
+		"good.yaml":    goodExperiment,
+		"typo.json":    `{"algorithm": "mine", "tasks": [{"task": "cams", "deployed": true, "k": 1, "rates": ["1Mbps", "1Mbps"]}]}`,
+		"empty.csv":    "",
+		"heading.csv":  "seconds,bytes\n",
+		"negative.csv": "-1,1200\n",
+		"units.csv":    "0.5,20kB\n",
+		"film.mp4":     "this is no film\n",
+	}
+	trace := func(file string) string {
+		return strings.Replace(goodExperiment, "scheduler:", "  background: [{link: gw-a.uplink, kind: {trace: "+file+"}}]\nscheduler:", 1)
+	}
+	for file, c := range map[string][2]string{
+		"arrivals-empty.yaml": {"fps: 4", "arrival: {trace: empty.csv}"},
+		"film.yaml":           {"input: 50kB, fps: 4", "input: {video: film.mp4}"},
+		"nowhere.yaml":        {"{warmup", "{capture: [gw-c.uplink], warmup"},
+		"later.yaml":          {"seed: 1", "events: [{at: 2s, kill: gw-a}]"},
+		"field.yaml":          {"deadline", "deadlien"},
+	} {
+		if !strings.Contains(goodExperiment, c[0]) {
+			t.Fatalf("the good experiment has no %q", c[0])
+		}
+		files[file] = strings.Replace(goodExperiment, c[0], c[1], 1)
+	}
+	for _, file := range []string{"empty", "heading", "negative", "units", "gone"} {
+		files["background-"+file+".yaml"] = trace(file + ".csv")
+	}
+	for line, says := range map[string][]string{
+		"run nosuch":                              {`"nosuch"`, "quickstart", "or a path"},
+		"run quickstrat":                          {"did you mean quickstart?"},
+		"run .":                                   {"is a directory", "name the file"},
+		"simulate":                                {"splitbed simulate EXPERIMENT", "one experiment"},
+		"simulate field.yaml":                     {"field.yaml:10", "deadlien", "did you mean deadline?"},
+		"simulate nowhere.yaml":                   {"nowhere.yaml:12", `no link "gw-c.uplink"`, "gw-a.uplink"},
+		"simulate later.yaml":                     {"later.yaml:13", "events[0].at", "the duration"},
+		"simulate arrivals-empty.yaml":            {"arrivals-empty.yaml:10", "empty.csv has no frames", "seconds,bytes"},
+		"simulate background-empty.yaml":          {"background-empty.yaml:11", "has no packets", "seconds,bytes"},
+		"simulate background-heading.yaml":        {"has no packets", "seconds,bytes"},
+		"simulate background-negative.yaml":       {"negative.csv: line 1", "from 0"},
+		"simulate background-units.yaml":          {"units.csv: line 1", "seconds,bytes, such as"},
+		"simulate background-gone.yaml":           {"gone.csv", "no such file"},
+		"simulate good.yaml --duration 10":        {"--duration", "no unit", "1.5s"},
+		"simulate good.yaml --margin 2":           {"--margin", "from 0 to below 1"},
+		"simulate good.yaml --scheduler best":     {"--scheduler", "layer", "fixed:K"},
+		"simulate good.yaml --schedule typo.json": {"typo.json", `no task "cams"`, "did you mean cam?"},
+		"run good.yaml --dilation fast":           {"--dilation", "auto, or a number"},
+		"run good.yaml --dilation 0.5":            {"--dilation", "auto, or a number"},
+		"run good.yaml --sharing fair":            {"--sharing", "reserved"},
+		"run good.yaml --capture gw-a.uplnk":      {"--capture", "did you mean gw-a.uplink?"},
+		"schedule":                                {"--topology", "--workload"},
+		"schedule good.yaml --explain cams":       {`no task "cams"`, "did you mean cam?"},
+		"schedule good.yaml --algorithm best":     {"--algorithm", "layer"},
+		"report nosuch":                           {"no run nosuch", "runs/nosuch"},
+		"topology generate":                       {"--edges"},
+		"topology shwo":                           {`no command "shwo"`, "splitbed topology --help"},
+		"selftest lab-4 --runtime podman":         {"--runtime", "native, docker"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			cmd := command(t, t.TempDir(), strings.Fields(line)...)
+			for name, text := range files {
+				write(t, filepath.Join(cmd.Dir, name), text)
+			}
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			_ = cmd.Run() // its exit code says more
+			if code := cmd.ProcessState.ExitCode(); code != 2 || strings.Count(stderr.String(), "splitbed: ") != 1 {
+				t.Errorf("exit code %d, want 2 and one error:\n%s", code, stderr.String())
+			}
+			for _, word := range says {
+				if !strings.Contains(stderr.String(), word) {
+					t.Errorf("it does not say %q:\n%s", word, stderr.String())
+				}
+			}
+			if entries, _ := os.ReadDir(filepath.Join(cmd.Dir, "runs")); len(entries) > 0 {
+				t.Errorf("a run directory was left: %v", entries)
+			}
+		})
+	}
+	t.Run("a film that is none", func(t *testing.T) {
+		testutil.NeedsCommand(t, "ffprobe")
+		cmd := command(t, t.TempDir(), "simulate", "film.yaml")
+		for name, text := range files {
+			write(t, filepath.Join(cmd.Dir, name), text)
+		}
+		text, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(text), "film.mp4: it cannot be read as a video") {
+			t.Errorf("exit code %d: %s", code, text)
+		}
+	})
+}

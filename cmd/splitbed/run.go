@@ -162,7 +162,7 @@ func override(c *cli.Context, e *testbed.Experiment) error {
 	}
 	if c.IsSet("scheduler") {
 		if err := e.SetAlgorithm(c.String("scheduler")); err != nil {
-			return err
+			return optionError(c, err)
 		}
 	}
 	if c.IsSet("margin") {
@@ -171,7 +171,7 @@ func override(c *cli.Context, e *testbed.Experiment) error {
 	if c.IsSet("seed") {
 		e.Seed = c.Uint64("seed")
 	}
-	return e.Validate()
+	return optionError(c, e.Validate())
 }
 
 // printSummary writes the summary to stdout, for a person or, with --json, for a program.
@@ -214,7 +214,7 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			path, err := testbed.Report(testbed.RunDir(dir))
+			path, err := testbed.Report(dir)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -43,7 +44,7 @@ func schedule(c *cli.Context) error {
 	}
 	plans, err := testbed.PlanSchedules(c.Context, experiment, c.StringSlice("algorithm")...)
 	if err != nil {
-		return err
+		return optionError(c, err)
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, plans)
@@ -153,6 +154,9 @@ func explain(ctx context.Context, out io.Writer, experiment *testbed.Experiment,
 // scheduledExperiment is the experiment of the command line.
 func scheduledExperiment(c *cli.Context) (*testbed.Experiment, error) {
 	experiment := testbed.DefaultExperiment()
+	if c.NArg() == 0 && !(c.IsSet("topology") && c.IsSet("workload")) {
+		return nil, &testbed.InputError{Err: errors.New("schedule takes an experiment, or both --topology and --workload: what is to be scheduled")}
+	}
 	if c.NArg() > 0 {
 		name, err := argument(c, "experiment")
 		if err != nil {
@@ -168,7 +172,7 @@ func scheduledExperiment(c *cli.Context) (*testbed.Experiment, error) {
 	if c.IsSet("overheads") {
 		experiment.Scheduler.Overheads = c.String("overheads")
 		if err := experiment.Validate(); err != nil {
-			return nil, &testbed.InputError{Err: err}
+			return nil, optionError(c, err)
 		}
 	}
 	return experiment, nil

@@ -49,7 +49,7 @@ func selfTest(c *cli.Context) error {
 	result, err := testbed.Test(c.Context, topology, options)
 	finish()
 	if err != nil {
-		return err
+		return optionError(c, err)
 	}
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, result.Probes)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -69,6 +70,9 @@ func showTopology(c *cli.Context) error {
 func generateTopology(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return &testbed.InputError{Err: fmt.Errorf("`%s` takes options only, got %q", c.Command.HelpName, c.Args().First())}
+	}
+	if !c.IsSet("edges") {
+		return &testbed.InputError{Err: errors.New("--edges NUMBER is missing: how many to draw")}
 	}
 	drawn := topologies.Generate{Edges: c.Int("edges"), Seed: c.Uint64("seed")}
 	var err error

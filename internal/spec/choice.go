@@ -33,11 +33,15 @@ func (c Cursor) OneOf(names []string, name, what string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	problem := fmt.Sprintf("%s %q", what, Clip(name))
+	return c.Errorf(abbreviate(names), "%s", Suggest(fmt.Sprintf("%s %q", what, Clip(name)), name, names))
+}
+
+// Suggest adds to a problem with a name what was probably meant, if one of the names is near.
+func Suggest(problem, name string, names []string) string {
 	if near := Nearest(name, names); near != "" {
-		problem += "; did you mean " + near + "?"
+		return problem + "; did you mean " + near + "?"
 	}
-	return c.Errorf(abbreviate(names), "%s", problem)
+	return problem
 }
 
 // abbreviate lists names, but not ninety of them.

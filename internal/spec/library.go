@@ -47,10 +47,7 @@ func (l Library) Read(dir, nameOrPath string) (file string, data []byte, err err
 	data, err = ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		problem := fmt.Sprintf("%q is neither a shipped %s nor a file", Clip(nameOrPath), l.Kind)
-		if near := Nearest(nameOrPath, l.Names()); near != "" {
-			problem += "; did you mean " + near + "?"
-		}
-		return "", nil, &Error{Problem: problem, Allowed: strings.Join(l.Names(), ", ") + ", or a path", Err: err}
+		return "", nil, &Error{Problem: Suggest(problem, nameOrPath, l.Names()), Allowed: strings.Join(l.Names(), ", ") + ", or a path", Err: err}
 	}
 	return path, data, err
 }
@@ -62,6 +59,9 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, &Error{Problem: err.Error(), Err: err}
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, &Error{Problem: fmt.Sprintf("%q is a directory; name the file in it", Clip(path))}
+	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, &Error{Problem: err.Error(), Err: err}

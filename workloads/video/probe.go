@@ -77,8 +77,11 @@ func probe(ctx context.Context, path string) (*Clip, error) {
 	err = run(ctx, nil, &listing, mostListing, "ffprobe", quiet("-select_streams", "V:0", "-show_packets", "-show_streams",
 		"-show_entries", "packet=pts_time,duration_time,size,flags:stream=width,height,avg_frame_rate",
 		"-read_intervals", fmt.Sprintf("%%+%g", longestClip.Seconds()), "-of", "json", input(path))...)
-	if err != nil {
+	if errors.Is(err, ErrNoFFmpeg) {
 		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read as a video: %w", err)
 	}
 	clip, err := parse(listing.Bytes())
 	if err != nil {
