@@ -259,7 +259,7 @@ func plotProfile(path string, profile engine.ModelProfile) error {
 	}
 	chart := results.LineChart{
 		Title: fmt.Sprintf("%s, whole network: %.0f operations a byte", filepath.Base(profile.Model), last.Overhead),
-		X:     "cut after layer", Y: "bytes ÷ input bytes, part of all operations", Log: true, Lines: []results.Line{ratio, overhead},
+		X:     "cut after layer", Y: "bytes ÷ input, operations ÷ all", Log: true, Lines: []results.Line{ratio, overhead},
 	}
 	drawn, err := chart.SVG()
 	if err != nil {
