@@ -34,12 +34,16 @@ const (
 const (
 	datagramMagic = 0x53424447
 	datagramBytes = 32
-	// loadBytes makes a datagram of load a full frame: 1500 bytes with the headers of UDP and IP.
-	loadBytes = 1472
-	// EchoWireBytes is an echo as a link counts it, with the headers of UDP, IP and Ethernet.
-	EchoWireBytes = datagramBytes + 42
-	// LoadWireBytes is a datagram of load as a link counts it.
-	LoadWireBytes = loadBytes + 42
+	// datagramHeaders is what a UDP payload travels behind: Ethernet (14), IPv4 (20), UDP (8).
+	datagramHeaders = 42
+	// maxDatagram is the longest payload in an MTU of 1500; a datagram of load has it.
+	maxDatagram = 1514 - datagramHeaders
+	// EchoWireBytes is an echo as a link counts it.
+	EchoWireBytes = datagramBytes + datagramHeaders
+	// loadWireBytes is a datagram of load as a link counts it.
+	loadWireBytes = maxDatagram + datagramHeaders
+	// datagramBuffer is room for what arrives while the thread that reads it does something else.
+	datagramBuffer = 4 << 20
 	// MostEchoes bounds the echoes of a probe.
 	MostEchoes = 1 << 17
 )
@@ -67,16 +71,15 @@ func parseDatagram(b []byte) (d datagram, ok bool) {
 	}, true
 }
 
-// datagramSocket opens a non-blocking UDP socket with room for what arrives while its thread does something else.
+// datagramSocket opens a non-blocking UDP socket with room for [datagramBuffer] bytes.
 func datagramSocket() (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open a datagram socket: %w", err)
 	}
-	const room = 4 << 20
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) != nil {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, datagramBuffer) != nil {
 		// Without CAP_NET_ADMIN, as in a container, the host's limit holds.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, datagramBuffer)
 	}
 	return fd, nil
 }

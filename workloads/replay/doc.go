@@ -35,8 +35,12 @@
 //	                     ◀── setup {threads}          the harness confines the compute threads
 //	confined              ──▶    opens networks, makes pictures, connects, warms up
 //	                     ◀── confined {ready}
-//	probe {duration}      ──▶    edge: fills its uplink; the cloud measures     (any number of times)
+//	probe {duration}      ──▶    edge: fills its uplink or downlink; who receives measures   (these three any number of times)
 //	                     ◀── probe {result}
+//	echo {count}          ──▶    edge: bounces datagrams off the cloud, over idle links or a full queue
+//	                     ◀── echo {echoed}
+//	compute {duration}    ──▶    keeps its compute threads busy
+//	                     ◀── compute {computed}
 //	start {t0}            ──▶    arms the first capture
 //	                     ◀── start
 //	                     ◀── progress {counts}        now and then
@@ -44,7 +48,7 @@
 //	                     ◀── finish {counts}
 //	verify                ──▶    edge: one frame of every task again, as float32
 //	                     ◀── verify {vectors}
-//	stop                  ──▶
+//	stop                  ──▶    (a run kills its nodes instead)
 //	                     ◀── stop                     and ends
 //
 // A node that cannot go on answers with a fault, or sends one unasked, and ends; it also ends when the control

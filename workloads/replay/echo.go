@@ -128,11 +128,11 @@ func load(ctx context.Context, to unix.Sockaddr, id uint32, p EchoProbe) error {
 	}
 	defer unix.Close(fd)
 	// Packets of one write are cut by the kernel, as late as it may: one by one they would cost more than fast links leave.
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT, loadBytes); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT, maxDatagram); err != nil {
 		return fmt.Errorf("send load: %w", err)
 	}
-	packets := make([]byte, loadTogether*loadBytes)
-	for at := 0; at < len(packets); at += loadBytes {
+	packets := make([]byte, loadTogether*maxDatagram)
+	for at := 0; at < len(packets); at += maxDatagram {
 		datagram{kind: loadDatagram, id: id}.put(packets[at:])
 	}
 	started := clock.Now()
@@ -143,10 +143,10 @@ func load(ctx context.Context, to unix.Sockaddr, id uint32, p EchoProbe) error {
 			clock.SleepUntil(now + loadTick)
 			continue
 		}
-		together := min(loadTogether, (due-sent+LoadWireBytes-1)/LoadWireBytes)
-		switch err := unix.Sendto(fd, packets[:together*loadBytes], 0, to); err {
+		together := min(loadTogether, (due-sent+loadWireBytes-1)/loadWireBytes)
+		switch err := unix.Sendto(fd, packets[:together*maxDatagram], 0, to); err {
 		case nil:
-			sent += together * LoadWireBytes
+			sent += together * loadWireBytes
 		case unix.EAGAIN, unix.ENOBUFS:
 			clock.SleepUntil(now + loadTick/10)
 		case unix.EINTR, unix.ECONNREFUSED:
@@ -245,7 +245,7 @@ func (r *receiver) whileMissing(ctx context.Context, due int64, missing func() b
 }
 
 func (r *receiver) take() error {
-	var buffer [loadBytes]byte
+	var buffer [maxDatagram]byte
 	for {
 		n, err := unix.Read(r.fd, buffer[:])
 		now := clock.Now()
@@ -333,7 +333,7 @@ func startReflector(l *loop, addresses []string) (*reflector, error) {
 const datagramBurst = 256
 
 func (r *reflector) reflect(fd int) {
-	var buffer [loadBytes]byte
+	var buffer [maxDatagram]byte
 	for range datagramBurst {
 		n, from, err := unix.Recvfrom(fd, buffer[:], 0)
 		if err != nil {

@@ -90,7 +90,7 @@ func openLog(path string, head logHead, broken func(error)) (*logger, error) {
 	}
 	lines, err := newMailbox[logLine]()
 	if err != nil {
-		return nil, fmt.Errorf("record log: %w", err)
+		return nil, fmt.Errorf("record log: %w", errors.Join(err, file.Close()))
 	}
 	l := &logger{lines: lines, stop: make(chan struct{}), finished: make(chan error, 1)}
 	buffer := bufio.NewWriter(file)

@@ -12,16 +12,8 @@ import (
 	"github.com/splitbed/splitbed/internal/clock"
 )
 
-const (
-	// datagramHeaders is what a UDP payload travels behind: Ethernet (14), IPv4 (20), UDP (8).
-	datagramHeaders = 42
-	// maxDatagram is the longest payload in an MTU of 1500.
-	maxDatagram = 1514 - datagramHeaders
-	// datagramBuffer is room for what arrives while the thread that counts it is not running.
-	datagramBuffer = 4 << 20
-	// pacedBurst bounds what is sent or read before others get their turn.
-	pacedBurst = 256
-)
+// pacedBurst bounds what is sent or read before others get their turn.
+const pacedBurst = 256
 
 // meet gives both ends of a flow of datagrams a socket of their own: over a connection the edge tells the cloud its port, and is
 // told the cloud's.
@@ -56,16 +48,13 @@ func (f *flow) met(h Header) error {
 
 // bind makes the socket at an address and a port of the kernel's choice.
 func (f *flow) bind(ip net.IP) (port int, err error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := datagramSocket()
 	if err != nil {
-		return 0, fmt.Errorf("make a UDP socket: %w", err)
+		return 0, err
 	}
 	f.socket = fd
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte(ip.To4())}); err != nil {
 		return 0, fmt.Errorf("bind a UDP socket to %v: %w", ip, err)
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, datagramBuffer); err != nil {
-		return 0, fmt.Errorf("size a UDP socket's buffer: %w", err)
 	}
 	name, err := unix.Getsockname(fd)
 	if err != nil {
