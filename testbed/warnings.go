@@ -30,9 +30,11 @@ func (p *Plan) warnings() []string {
 
 // saturatedLinks lists the links that background flows fill, or frames alone almost do.
 func (p *Plan) saturatedLinks() []string {
-	load := map[string]units.Rate{}
+	load, trunks := map[string]units.Rate{}, p.trunks()
 	for _, s := range p.Streams {
-		load[uplink(s.Edge)] += units.Rate(8 * s.meanMessage() * s.Source.FPS)
+		for _, hop := range append([]string{s.Edge}, trunks[s.Edge]...) {
+			load[uplink(hop)] += units.Rate(8 * s.meanMessage() * s.Source.FPS)
+		}
 	}
 	filled := map[string]bool{}
 	for _, f := range p.Background {
