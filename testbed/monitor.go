@@ -3,15 +3,13 @@ package testbed
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
+	"github.com/splitbed/splitbed/internal/proc"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/workloads/replay"
 )
@@ -68,13 +66,8 @@ func (t *testbed) compareNetwork(ctx context.Context) error {
 
 // isStopped tells whether a process has been stopped by a signal or a debugger. One that is gone is not.
 func isStopped(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	// The second field, the name in parentheses, may hold anything (proc(5)).
-	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
-	return strings.HasPrefix(rest, "T") || strings.HasPrefix(rest, "t")
+	state, err := proc.State(pid)
+	return err == nil && (state == 'T' || state == 't')
 }
 
 // finishNode has a node complete its log and notes how late its timer was. A node that is stopped is not waited for.

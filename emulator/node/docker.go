@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/splitbed/splitbed/emulator/object"
+	"github.com/splitbed/splitbed/internal/proc"
 )
 
 // ErrNoDocker is wrapped by errors that come from a Docker daemon that cannot be reached or used.
@@ -335,14 +335,10 @@ func (n *dockerNode) reasonForExit(ctx context.Context) error {
 	}
 }
 
-// hasEnded says whether a process is gone or waits to be reaped: state Z or X in /proc/<pid>/stat (proc_pid_stat(5)).
+// hasEnded says whether a process is gone or waits to be reaped.
 func hasEnded(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return true
-	}
-	_, state, ok := strings.Cut(string(b[bytes.LastIndexByte(b, ')')+1:]), " ")
-	return !ok || state[0] == 'Z' || state[0] == 'X'
+	state, err := proc.State(pid)
+	return err != nil || state == 'Z' || state == 'X'
 }
 
 func (n *dockerNode) Name() string            { return n.spec.Name }

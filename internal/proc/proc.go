@@ -2,27 +2,52 @@
 package proc
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 )
 
-// Identify names the process with this pid as "pid:starttime", the start time in clock ticks since boot
-// (proc_pid_stat(5), field 22). The error wraps fs.ErrNotExist when there is no such process.
-func Identify(pid int) (string, error) {
+// Fields of /proc/<pid>/stat (proc_pid_stat(5)), counted from behind the command, the first of which is number 3.
+const (
+	state     = 3 - 3
+	startTime = 22 - 3
+)
+
+// stat reads the fields behind the command, which is in parentheses and may hold any character; there are at least those named above.
+// The error wraps fs.ErrNotExist when there is no such process.
+func stat(pid int) ([]string, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
-	stat, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) <= startTime {
+		return nil, fmt.Errorf("%s: %d fields behind the command, expected at least %d", path, len(fields), startTime+1)
+	}
+	return fields, nil
+}
+
+// Identify names the process with this pid as "pid:starttime", the start time in clock ticks since boot. The error wraps
+// fs.ErrNotExist when there is no such process.
+func Identify(pid int) (string, error) {
+	fields, err := stat(pid)
 	if err != nil {
 		return "", err
 	}
-	// Fields are counted from behind the command, which is in parentheses and may hold any character.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const startTime = 22 - 3 // the first field behind the command is number 3
-	if len(fields) <= startTime {
-		return "", fmt.Errorf("%s: %d fields behind the command, expected at least %d", path, len(fields), startTime+1)
-	}
 	return strconv.Itoa(pid) + ":" + fields[startTime], nil
+}
+
+// State is a process's state as ps(1) shows it: R, S, D, T (stopped by a signal), t (by a debugger), Z or X (ended), …. The error is
+// that of [Identify].
+func State(pid int) (byte, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	return fields[state][0], nil
 }
 
 // Pid is the pid of an identity that [Identify] gave.
