@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup setup-test setup-bench build demo test test-vm bench lint clean
+.PHONY: setup setup-test setup-bench build demo verdict test test-vm bench lint clean
 
 GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -71,6 +71,6 @@ lint:
 	$(GO) run $(STATICCHECK) ./...
 	shellcheck $(SCRIPTS)
 
-# What was measured is not a product of the build: runs/ stays.
+# What was measured is not a product of the build: runs/ and sweeps/ stay.
 clean:
 	rm -rf bin lib

@@ -55,6 +55,30 @@ func TestImportsPointDownwards(t *testing.T) {
 	}
 }
 
+func TestEveryPackageIsInTheListOfPackages(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(testutil.ModuleRoot(t), "docs", "development.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(text), "\n## Packages\n")
+	list, _, ended := strings.Cut(list, "\nImports point down.")
+	if !found || !ended {
+		t.Fatal("docs/development.md has no list of packages that ends with how imports point")
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(list) {
+		if fields := strings.Fields(strings.TrimLeft(line, " │├└─")); len(fields) > 0 {
+			listed[fields[0]] = true
+		}
+	}
+	for _, pkg := range goList(t, "{{.ImportPath}}") {
+		pkg = strings.TrimPrefix(pkg, module)
+		if !within(pkg, "internal") && !within(pkg, "cmd") && !listed[pkg] && !listed[filepath.Base(pkg)] {
+			t.Errorf("package %s is not in the list of docs/development.md", pkg)
+		}
+	}
+}
+
 // A package of up to three files may tell its story at the head of one of them.
 func TestEveryPackageTellsItsStory(t *testing.T) {
 	for _, line := range goList(t, `{{.Name}} {{.Dir}}{{if gt (len .GoFiles) 3}} doc.go{{end}}`) {
