@@ -19,6 +19,9 @@ func TestSmallestDilationFitsAndALittleLessDoesNot(t *testing.T) {
 		if !b.Fits(host, d) {
 			t.Errorf("%g cores on 2: dilation %g does not fit", cores, float64(d))
 		}
+		if text := d.String(); len(strings.Trim(text, ".0")) > 3 {
+			t.Errorf("%g cores on 2: dilation %s, want two digits", cores, text)
+		}
 		if exact := cores / (HostShare * 2); d > 1 && float64(d) > exact*1.11 {
 			t.Errorf("%g cores on 2: dilation %g, while %.3g is enough", cores, float64(d), exact)
 		}

@@ -39,7 +39,11 @@ func nextDilation(checks []fidelity.Check, now units.Dilation) units.Dilation {
 // roundUp rounds a dilation up to two digits.
 func roundUp(d float64) units.Dilation {
 	step := math.Pow(10, math.Floor(math.Log10(d))-1)
-	return units.Dilation(math.Ceil(d/step-1e-9) * step)
+	steps := math.Ceil(d/step - 1e-9)
+	if step < 1 { // a tenth of a number is exact where a number of tenths is not
+		return units.Dilation(steps / math.Round(1/step))
+	}
+	return units.Dilation(steps * step)
 }
 
 // advise names the dilation to try next in the advice of every check it would cure.

@@ -42,7 +42,7 @@ func TestTheNextDilationFollowsFromTheWorstCheck(t *testing.T) {
 		"nothing above the largest":     {[]fidelity.Check{late(12)}, 10_000, 0},
 		"two digits, always rounded up": {[]fidelity.Check{late(8)}, 5.55, 12},
 	} {
-		if got := nextDilation(c.checks, c.now); math.Abs(float64(got-c.want)) > 1e-9 {
+		if got := nextDilation(c.checks, c.now); got != c.want {
 			t.Errorf("%s: %v at %v, want %v", name, got, c.now, c.want)
 		}
 	}
