@@ -154,20 +154,7 @@ func (t *testbed) tearDown(ctx context.Context) error {
 	if t.links != nil {
 		errs = append(errs, t.links.Close(ctx))
 	}
-	group := errgroup.Group{}
-	group.SetLimit(parallelStarts)
-	stopped := make(chan error, len(t.nodes))
-	for _, n := range t.nodes {
-		group.Go(func() error {
-			stopped <- n.Stop(ctx)
-			return nil
-		})
-	}
-	group.Wait()
-	close(stopped)
-	for err := range stopped {
-		errs = append(errs, err)
-	}
+	errs = append(errs, t.stopNodes(ctx))
 	if t.runtime != nil {
 		errs = append(errs, t.runtime.Close())
 	}
@@ -175,13 +162,35 @@ func (t *testbed) tearDown(ctx context.Context) error {
 		errs = append(errs, t.hub.Close())
 	}
 	err := errors.Join(errs...)
-	if t.journal != nil && err == nil {
+	switch {
+	case t.journal == nil:
+	case err == nil:
 		err = t.journal.remove(ctx)
+	default: // it stays, for Clean
+		err = errors.Join(err, t.journal.file.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("tear down (`splitbed clean` tries again once this process has ended): %w", err)
 	}
 	return nil
+}
+
+// stopNodes stops all nodes, whatever becomes of some of them.
+func (t *testbed) stopNodes(ctx context.Context) error {
+	var group errgroup.Group
+	group.SetLimit(parallelStarts)
+	errs := make([]error, len(t.nodes))
+	at := 0
+	for _, n := range t.nodes {
+		err := &errs[at]
+		at++
+		group.Go(func() error {
+			*err = n.Stop(ctx)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	return errors.Join(errs...)
 }
 
 // nodeNames lists the edges and the cloud.

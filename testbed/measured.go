@@ -89,7 +89,7 @@ func (p *Plan) roundTripRows(edge string, e echoProbe, bounds tolerances) []resu
 		off := time.Duration(got) - planned
 		return results.Probe{Subject: edge, Quantity: results.ProbeRTT, Statistic: statistic,
 			Plan: p.virtualSeconds(planned), Measured: p.virtualSeconds(time.Duration(got)), Error: p.virtualSeconds(off),
-			OK: off.Abs() <= bound}
+			OK: e.idle.Returned > 0 && off.Abs() <= bound}
 	}
 	// A quantile of n draws has itself an error of about 1.3 (the median) to 2.1 (95 %) σ/√n.
 	draws := math.Sqrt(float64(max(e.idle.Returned, 1)))
@@ -148,7 +148,7 @@ func (t *testbed) probeChecks() []fidelity.Check {
 			continue
 		}
 		off := p.Dilation.Virtual((time.Duration(e.idle.RoundTrip.P50) - e.planned).Abs())
-		checks = append(checks, fidelity.RoundTripProbe(edge, off, p.shortestDeadline()))
+		checks = append(checks, fidelity.RoundTripProbe(edge, off, e.idle.Returned, p.shortestDeadline()))
 		if e.filled() {
 			checks = append(checks,
 				fidelity.QueueProbe(e.narrowest.Name, e.queue().Seconds()/e.narrowest.Egress.QueueTime().Seconds(), e.narrowest.Egress))

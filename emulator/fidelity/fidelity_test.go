@@ -70,6 +70,20 @@ func TestTimerLatenessIsHeldAgainstTheDeadline(t *testing.T) {
 	}
 }
 
+func TestARoundTripIsHeldAgainstThePlan(t *testing.T) {
+	deadline := units.Virtual(200 * time.Millisecond)
+	for _, c := range []struct {
+		off      time.Duration
+		returned int
+		ok       bool
+	}{{time.Millisecond, 50, true}, {5 * time.Millisecond, 50, false}, {0, 1, true}, {0, 0, false}} {
+		got := RoundTripProbe("gw", units.Virtual(c.off), c.returned, deadline)
+		if got.OK != c.ok || (got.Advice == "") != c.ok || math.IsNaN(got.Value) != (c.returned == 0) {
+			t.Errorf("off by %v, %d came back: %+v, want ok %v", c.off, c.returned, got, c.ok)
+		}
+	}
+}
+
 func TestBackloggedRateCountsOnlySpansThatCannotRunEmpty(t *testing.T) {
 	const rate = 8e6 // 1 byte a microsecond
 	var points []LinkPoint

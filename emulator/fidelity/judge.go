@@ -67,9 +67,14 @@ func rate(name, subject string, planned, measured units.Rate) Check {
 }
 
 // RoundTripProbe is the check of the median round trip of small messages before the run: value is its distance from
-// the plan and limit [TimerShare] of the shortest deadline, both in virtual seconds.
-func RoundTripProbe(subject string, off, deadline units.Virtual) Check {
+// the plan and limit [TimerShare] of the shortest deadline, both in virtual seconds; none where no message came back.
+func RoundTripProbe(subject string, off units.Virtual, returned int, deadline units.Virtual) Check {
 	c := Check{Name: "rtt_probe", Subject: subject, Value: off.Seconds(), Limit: TimerShare * deadline.Seconds()}
+	if returned == 0 {
+		c.Value = math.NaN()
+		c.Advice = fmt.Sprintf("nothing shows how long the way between %s and the cloud is: no message came back; look at its links", subject)
+		return c
+	}
 	if c.OK = c.Value <= c.Limit; !c.OK {
 		c.Cure = c.Value / c.Limit
 		c.Advice = fmt.Sprintf("transfer times between %s and the cloud have a delay that is not the planned one: the host was too busy; raise the dilation or end other work", subject)
