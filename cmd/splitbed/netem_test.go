@@ -42,7 +42,7 @@ func TestARunOverNetemIsKeptRepeatsItselfAndIsViolatedOnASlowUplink(t *testing.T
 	run := func(out, experiment string, flags ...string) (int, results.Summary) {
 		code, s := runJSON(t, dir, out, append(flags, experiment)...)
 		for _, task := range s.Tasks {
-			t.Logf("%s: %s at %s: predicted %.5f s, transfer %.5f s (p50), %.5f s (p99)", out, task.Task, task.Edge, task.Predicted, task.Transfer.P50, task.Transfer.P99)
+			t.Logf("%s: %s at %s: predicted %.6f s, transfer %.6f s (p50), %.6f s (p99)", out, task.Task, task.Edge, task.Predicted, task.Transfer.P50, task.Transfer.P99)
 		}
 		if s.Delay != "netem" {
 			t.Errorf("%s: the delay was made by %q, want netem", out, s.Delay)
@@ -54,13 +54,14 @@ func TestARunOverNetemIsKeptRepeatsItselfAndIsViolatedOnASlowUplink(t *testing.T
 		t.Fatalf("exit code %d, %s: %s", code, kept.Verdict, kept.Reason)
 	}
 	_, again := run("again", "delayed.yaml")
+	bounds := testutil.Tolerances()
 	for i, task := range kept.Tasks {
 		a, b := float64(task.Transfer.P50), float64(again.Tasks[i].Transfer.P50)
-		if math.Abs(a-b) > 0.001 {
-			t.Errorf("%s at %s: a transfer takes %.5f s, and %.5f s when the run is repeated", task.Task, task.Edge, a, b)
+		if math.Abs(a/b-1) > bounds.Repeated {
+			t.Errorf("%s at %s: a transfer takes %.6f s, and %.6f s when the run is repeated", task.Task, task.Edge, a, b)
 		}
-		if predicted := float64(task.Predicted); math.Abs(a/predicted-1) > 0.05 {
-			t.Errorf("%s at %s: a transfer takes %.5f s, predicted are %.5f s", task.Task, task.Edge, a, predicted)
+		if predicted := float64(task.Predicted); math.Abs(a/predicted-1) > bounds.Prediction {
+			t.Errorf("%s at %s: a transfer takes %.6f s, predicted are %.6f s", task.Task, task.Edge, a, predicted)
 		}
 	}
 	code, violated := run("violated", "slow.yaml", "--schedule", "kept/schedule.json", "--allow-infeasible")
@@ -93,7 +94,8 @@ edges:
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	limits := map[string]float64{"rate": 0.01, "rtt": 0.00015, "queue": 0.1, "loss": 0, "cpu": 0.05}
+	bounds := testutil.Tolerances()
+	limits := map[string]float64{"rate": bounds.Goodput, "rtt": bounds.Netem.P50.Seconds(), "queue": bounds.Queue, "loss": 0, "cpu": bounds.Quota}
 	seen := map[string]bool{}
 	for _, r := range rows {
 		limit, ok := limits[r.Quantity]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/shape"
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 )
@@ -21,11 +22,10 @@ func weights(edge string, unit units.Rate, n int) []emulator.Reservation {
 	return all
 }
 
-// sideBySide runs bulk flows from an edge's ports at once and returns what each got; port 0 is any other traffic.
-func (l *lab) sideBySide(t *testing.T, edge string, ports ...int) func() []units.Rate {
+// sideBySide runs bulk flows from an edge's ports at once and returns what each got after a warm-up; port 0 is any other traffic.
+func (l *lab) sideBySide(t *testing.T, edge string, warmup time.Duration, ports ...int) func() []units.Rate {
 	t.Helper()
-	// Slow flows need a while to mend what they lost when they began.
-	const warmup, window = time.Second, 1200 * time.Millisecond
+	const window = 1200 * time.Millisecond
 	ends := make([][2]int, len(ports))
 	for i, p := range ports {
 		ends[i][0], ends[i][1] = l.connectFrom(t, edge, "cloud", p)
@@ -66,10 +66,11 @@ func TestFlowsWithReservationsGetTheirSharesOfALinkAndOfATrunk(t *testing.T) {
 			for i, r := range reserved {
 				ports = append(ports, int(r.Port)+i%2) // both ports of a class are its own
 			}
-			run := l.sideBySide(t, "gw", append(ports, 0)...)
+			// Slow flows need a while to mend what they lost when they began.
+			run := l.sideBySide(t, "gw", 3*time.Second, append(ports, 0)...)
 			// The ninth is bulk traffic that has reserved nothing: it has the 2 Mb/s that are left.
 			want := []units.Rate{1 * unit, 2 * unit, 3 * unit, 4 * unit, 5 * unit, 6 * unit, 7 * unit, 8 * unit, 4 * unit}
-			within(t, "the share that is farthest from its reservation", 1, 0.03, func() float64 {
+			within(t, "the share that is farthest from its reservation", 1, testutil.Tolerances().Share, func() float64 {
 				farthest := 1.0
 				for i, got := range run() {
 					share := float64(got) / (float64(want[i]) * shape.GoodputShare)
@@ -94,8 +95,8 @@ func TestWhatIsIdleIsBorrowedOrStaysIdle(t *testing.T) {
 	}{{false, reserved}, {true, link}} {
 		t.Run(fmt.Sprintf("borrow %v", c.borrow), func(t *testing.T) {
 			l := newLab(t, topology(edge("gw", link)), emulator.Options{Sharing: emulator.Sharing{Reserved: weights("gw", reserved, 1), Borrow: c.borrow}})
-			run := l.sideBySide(t, "gw", 10_000)
-			within(t, "goodput of the only flow (b/s)", float64(c.want)*shape.GoodputShare, 0.02, func() float64 { return float64(run()[0]) })
+			run := l.sideBySide(t, "gw", 500*time.Millisecond, 10_000)
+			within(t, "goodput of the only flow (b/s)", float64(c.want)*shape.GoodputShare, testutil.Tolerances().Goodput, func() float64 { return float64(run()[0]) })
 		})
 	}
 }
@@ -103,7 +104,7 @@ func TestWhatIsIdleIsBorrowedOrStaysIdle(t *testing.T) {
 // TestALinkIsOpenForItsProbe has other traffic than the tasks' fill the whole link, and then only what the tasks leave.
 func TestALinkIsOpenForItsProbe(t *testing.T) {
 	l := newLab(t, topology(edge("gw", 20e6)), emulator.Options{Sharing: emulator.Sharing{Reserved: weights("gw", 15e6, 1)}})
-	run := l.sideBySide(t, "gw", 0)
+	run := l.sideBySide(t, "gw", time.Second, 0)
 	for _, step := range []struct {
 		do   func() error
 		want units.Rate
@@ -111,7 +112,7 @@ func TestALinkIsOpenForItsProbe(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
-		within(t, "goodput (b/s)", float64(step.want)*shape.GoodputShare, 0.02, func() float64 { return float64(run()[0]) })
+		within(t, "goodput (b/s)", float64(step.want)*shape.GoodputShare, testutil.Tolerances().Goodput, func() float64 { return float64(run()[0]) })
 	}
 	if err := l.Verify(t.Context()); err != nil {
 		t.Error(err)

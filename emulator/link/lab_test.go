@@ -306,24 +306,15 @@ func median[T ~int64 | ~float64](values []T) T {
 	return values[len(values)/2]
 }
 
-// attempts is how often a figure is measured that a busy host can only make worse.
-const attempts = 5
-
 // within measures a figure until it is as close to the planned one as the tolerance (a share of it), and fails the test if
 // it never is. The tests of all packages share this host's cores, and where others hold them, links fall
-// behind; a link that is planned or built wrongly is wrong every time.
-//
-// In the guest nothing else goes on, and the second measurement must do; the first may hold what slow start has left.
+// behind; a link that is planned or built wrongly is wrong every time. In the guest nothing else goes on, and it is measured once.
 func within(t testing.TB, what string, planned, tolerance float64, measure func() float64) {
 	t.Helper()
-	attempts := attempts
-	if testutil.InGuest() {
-		attempts = 2
-	}
 	var seen []string
-	for range attempts {
+	for range testutil.Tolerances().Attempts {
 		share := measure()/planned - 1
-		seen = append(seen, fmt.Sprintf("%+.2f %%", 100*share))
+		seen = append(seen, fmt.Sprintf("%+.3f %%", 100*share))
 		if share >= -tolerance && share <= tolerance {
 			t.Logf("%s: planned %.5g, measured %v", what, planned, seen)
 			return

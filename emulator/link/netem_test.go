@@ -44,23 +44,15 @@ func TestARoundTripIsTheSumOfTheDelays(t *testing.T) {
 		if err := l.Verify(t.Context()); err != nil {
 			t.Error(err)
 		}
-		ping, pong := l.bounce(t, "gw")
-		end := clock.Now() + int64(2*time.Second)
-		var trips []time.Duration
-		err := onTime(
-			func() (err error) { trips, err = probe(ping, 0, end); return err },
-			func() error { return echo(pong, end) })
-		if err := errors.Join(err, unix.Close(ping), unix.Close(pong)); err != nil {
-			t.Fatal(err)
-		}
+		trips := l.roundTrips(t, 2*time.Second)
 		slices.Sort(trips)
-		planned, off := dilation.Wall(30*ms), 100*time.Microsecond
+		planned, bounds := dilation.Wall(30*ms), testutil.Tolerances().Netem
 		if n := len(trips); n < 15 {
 			t.Fatalf("%d round trips in 2 s, planned are %v", n, planned)
 		}
 		p50, p95 := median(trips), trips[len(trips)*95/100]
 		t.Logf("round trip at dilation %v: planned %v, measured %v (p50), %v (p95)", dilation, planned, p50, p95)
-		if p50 < planned || p50 > planned+off || p95 > planned+3*off {
+		if p50 < planned || p50 > planned+bounds.P50 || p95 > planned+bounds.P95 {
 			t.Errorf("round trip at dilation %v: planned %v, measured %v (p50), %v (p95)", dilation, planned, p50, p95)
 		}
 	}
@@ -76,40 +68,55 @@ type arrival struct {
 // in which it does.
 func (l *lab) paced(t *testing.T, packets int, gap time.Duration) (arrived []arrival) {
 	t.Helper()
-	sender, receiver := l.bounce(t, "gw")
+	return l.pace(t, packets, gap, false)
+}
+
+// pacedTrips does so to the cloud and back.
+func (l *lab) pacedTrips(t *testing.T, packets int, gap time.Duration) (arrived []arrival) {
+	t.Helper()
+	return l.pace(t, packets, gap, true)
+}
+
+func (l *lab) pace(t *testing.T, packets int, gap time.Duration, back bool) (arrived []arrival) {
+	t.Helper()
+	sender, far := l.bounce(t, "gw")
 	start := clock.Now()
 	due := func(i int) int64 { return start + int64(i)*int64(gap) }
-	err := onTime(
-		func() error {
-			buf := make([]byte, 16)
-			for i := range packets {
-				clock.SleepUntil(due(i))
-				binary.NativeEndian.PutUint64(buf, uint64(i))
-				binary.NativeEndian.PutUint64(buf[8:], uint64(clock.Now()))
-				if _, err := write(sender, buf); err != nil {
-					return err
-				}
+	receiver := far
+	onWay := []func() error{func() error {
+		buf := make([]byte, 16)
+		for i := range packets {
+			clock.SleepUntil(due(i))
+			binary.NativeEndian.PutUint64(buf, uint64(i))
+			binary.NativeEndian.PutUint64(buf[8:], uint64(clock.Now()))
+			if _, err := write(sender, buf); err != nil {
+				return err
 			}
-			return nil
-		},
-		func() error {
-			buf := make([]byte, 16)
-			for {
-				_, err := read(receiver, buf)
-				if errors.Is(err, unix.EAGAIN) { // nothing for 100 ms
-					if clock.Now() > due(packets) {
-						return nil
-					}
-					continue
+		}
+		return nil
+	}}
+	if back {
+		receiver = sender
+		onWay = append(onWay, func() error { return echo(far, due(packets)+int64(time.Second)) })
+	}
+	err := onTime(append(onWay, func() error {
+		buf := make([]byte, 16)
+		for {
+			_, err := read(receiver, buf)
+			if errors.Is(err, unix.EAGAIN) { // nothing for 100 ms
+				if clock.Now() > due(packets) {
+					return nil
 				}
-				if err != nil {
-					return err
-				}
-				sent := int64(binary.NativeEndian.Uint64(buf[8:]))
-				arrived = append(arrived, arrival{int(binary.NativeEndian.Uint64(buf)), clock.Since(sent)})
+				continue
 			}
-		})
-	if err := errors.Join(err, unix.Close(sender), unix.Close(receiver)); err != nil {
+			if err != nil {
+				return err
+			}
+			sent := int64(binary.NativeEndian.Uint64(buf[8:]))
+			arrived = append(arrived, arrival{int(binary.NativeEndian.Uint64(buf)), clock.Since(sent)})
+		}
+	})...)
+	if err := errors.Join(err, unix.Close(sender), unix.Close(far)); err != nil {
 		t.Fatal(err)
 	}
 	return arrived

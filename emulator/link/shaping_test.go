@@ -10,26 +10,40 @@ import (
 	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/link"
 	"github.com/splitbed/splitbed/internal/clock"
+	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/topologies"
 	"golang.org/x/sys/unix"
 )
 
 func TestBulkGoodputIsTheLinksRateLessFraming(t *testing.T) {
-	for _, c := range []struct {
+	type measurement struct {
 		rate           units.Rate
 		warmup, window time.Duration
 		atOnce         bool
-	}{
+	}
+	measurements := []measurement{
 		// So slow a link has a queue of four packets, and a flow on it moves in steps of some packets: it takes time to
 		// tell its rate. Three links at a time cost nothing.
 		{1e6, 500 * time.Millisecond, 5 * time.Second, true},
 		{10e6, 300 * time.Millisecond, time.Second, true},
 		{100e6, 300 * time.Millisecond, 400 * time.Millisecond, false},
-	} {
+	}
+	names := []string{"gw-a", "gw-b", "gw-c"}
+	if testutil.InGuest() {
+		// Where time has no noise one link is as good as three, and faster ones do not depend on what else the host does.
+		names = names[:1]
+		measurements = append(measurements,
+			measurement{500e6, 300 * time.Millisecond, 300 * time.Millisecond, false},
+			measurement{1e9, 300 * time.Millisecond, 300 * time.Millisecond, false})
+	}
+	for _, c := range measurements {
 		t.Run(fmt.Sprintf("%g Mbps", float64(c.rate)/1e6), func(t *testing.T) {
-			names := []string{"gw-a", "gw-b", "gw-c"}
-			l := newLab(t, topology(edge(names[0], c.rate), edge(names[1], c.rate), edge(names[2], c.rate)), emulator.Options{})
+			var edges []topologies.Edge
+			for _, name := range names {
+				edges = append(edges, edge(name, c.rate))
+			}
+			l := newLab(t, topology(edges...), emulator.Options{})
 			up, _ := l.plan.Link("gw-a.uplink")
 			goodput := make([]units.Rate, len(names))
 			var runs []func() error
@@ -44,7 +58,7 @@ func TestBulkGoodputIsTheLinksRateLessFraming(t *testing.T) {
 			if c.atOnce {
 				step = len(runs)
 			}
-			within(t, "goodput (b/s)", float64(up.Egress.Goodput()), 0.02, func() float64 {
+			within(t, "goodput (b/s)", float64(up.Egress.Goodput()), testutil.Tolerances().Goodput, func() float64 {
 				for some := range slices.Chunk(runs, step) {
 					if err := onTime(some...); err != nil {
 						t.Fatal(err)
@@ -62,7 +76,7 @@ func TestASingleTensorDoesNotHideInTheBurst(t *testing.T) {
 	up, _ := l.plan.Link("gw.uplink")
 	took := l.transfers(t, "gw", "cloud", size)
 	within(t, "transfer time (s) against size/rate", size*8/10e6, 0.05, took)
-	within(t, "transfer time (s) against the prediction", up.Egress.TransferTime(size).Seconds(), 0.03, took)
+	within(t, "transfer time (s) against the prediction", up.Egress.TransferTime(size).Seconds(), testutil.Tolerances().Transfer, took)
 }
 
 func TestDilationDividesTheRateAndKeepsTheBytes(t *testing.T) {
@@ -72,7 +86,7 @@ func TestDilationDividesTheRateAndKeepsTheBytes(t *testing.T) {
 	if want := units.Bytes(40e6 / 8 * 0.050); up.Egress.Limit != want {
 		t.Errorf("queue is %d bytes, want %d", up.Egress.Limit, want)
 	}
-	within(t, "transfer time (s of wall time)", up.Egress.TransferTime(size).Seconds(), 0.02, l.transfers(t, "gw", "cloud", size))
+	within(t, "transfer time (s of wall time)", up.Egress.TransferTime(size).Seconds(), testutil.Tolerances().Transfer, l.transfers(t, "gw", "cloud", size))
 }
 
 func TestTheDownlinkIsShapedToo(t *testing.T) {
@@ -85,7 +99,7 @@ func TestTheDownlinkIsShapedToo(t *testing.T) {
 func TestABulkFlowFillsTheQueueAndIsDropped(t *testing.T) {
 	l := newLab(t, topology(edge("gw", 10e6), edge("other", 10e6)), emulator.Options{})
 	up, _ := l.plan.Link("gw.uplink")
-	within(t, "longest round trip under load (s)", up.Egress.QueueTime().Seconds(), 0.05, func() float64 {
+	within(t, "longest round trip under load (s)", up.Egress.QueueTime().Seconds(), testutil.Tolerances().Queue, func() float64 {
 		trips, _ := l.underLoad(t, "gw", "gw")
 		return slices.Max(trips).Seconds()
 	})
@@ -104,7 +118,7 @@ func TestABulkFlowFillsTheQueueAndIsDropped(t *testing.T) {
 func TestUplinksDoNotFeelEachOther(t *testing.T) {
 	l := newLab(t, topology(edge("busy", 10e6), edge("idle", 10e6)), emulator.Options{})
 	up, _ := l.plan.Link("busy.uplink")
-	within(t, "goodput of the busy uplink (b/s)", float64(up.Egress.Goodput()), 0.02, func() float64 {
+	within(t, "goodput of the busy uplink (b/s)", float64(up.Egress.Goodput()), testutil.Tolerances().Goodput, func() float64 {
 		trips, goodput := l.underLoad(t, "busy", "idle")
 		if m := median(trips); m > up.Egress.QueueTime()/20 {
 			t.Errorf("round trips over the idle uplink take %v while another is loaded; that one's queue is %v", m, up.Egress.QueueTime())
@@ -123,7 +137,7 @@ func TestATrunkIsOneQueueForItsEdges(t *testing.T) {
 	}
 	l := newLab(t, topo, emulator.Options{})
 	trunk, _ := l.plan.Link("west.uplink")
-	within(t, "longest round trip of the other edge (s)", trunk.Egress.QueueTime().Seconds(), 0.05, func() float64 {
+	within(t, "longest round trip of the other edge (s)", trunk.Egress.QueueTime().Seconds(), testutil.Tolerances().Queue, func() float64 {
 		trips, _ := l.underLoad(t, "gw-a", "gw-b")
 		return slices.Max(trips).Seconds()
 	})
@@ -136,7 +150,7 @@ func (l *lab) carries(t testing.TB, from, to, narrowest string) {
 	t.Helper()
 	k, _ := l.plan.Link(narrowest)
 	sender, receiver := l.connect(t, from, to)
-	within(t, "goodput (b/s) of "+k.Name, float64(k.Egress.Goodput()), 0.02, func() float64 {
+	within(t, "goodput (b/s) of "+k.Name, float64(k.Egress.Goodput()), testutil.Tolerances().Goodput, func() float64 {
 		got, err := bulk(sender, receiver, 300*time.Millisecond, time.Second)
 		if err != nil {
 			t.Fatal(err)

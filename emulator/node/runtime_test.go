@@ -20,6 +20,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/splitbed/splitbed/emulator/netns"
 	"github.com/splitbed/splitbed/emulator/object"
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/clock"
 	"github.com/splitbed/splitbed/internal/testutil"
 	"golang.org/x/sync/errgroup"
@@ -199,6 +200,28 @@ func TestQuotaIsGrantedToTheThreadsTogether(t *testing.T) {
 			t.Errorf("threads that spin under quotas were never throttled: %+v", u)
 		}
 	})
+}
+
+// TestQuotasOfAllSizesAreGranted measures what plans choose quotas for, for so long that it does not matter in which of the kernel's
+// ticks a thread is held back. That takes half a minute on a host; in the guest, waiting takes no time. Its one processor has
+// other things to do, too, so that a whole core is not to be had.
+func TestQuotasOfAllSizesAreGranted(t *testing.T) {
+	testutil.NeedsRoot(t)
+	testutil.NeedsVirtualTime(t)
+	const least = 500 * time.Millisecond // of CPU time, 125 ticks
+	n := newFixture(t, "native").serve(t, "edge")
+	check(t, n.Confine(n.askInts(t, "spin 2")))
+	for _, share := range []float64{0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.9} {
+		planned, err := shape.NewCPU(share)
+		check(t, err)
+		check(t, n.SetCPU(CPU(planned)))
+		got, wall := used(t, n, max(20*planned.Period, time.Duration(float64(least)/share)))
+		off := float64(got.CPU)/float64(wall)/share - 1
+		t.Logf("a quota of %g cores, %v in %v: granted %+.2f %%", share, planned.Quota, planned.Period, 100*off)
+		if bound := testutil.Tolerances().Quota; math.Abs(off) > bound {
+			t.Errorf("a quota of %g cores: granted %+.2f %%, allowed are %.2g %%", share, 100*off, 100*bound)
+		}
+	}
 }
 
 func TestUnconfinedThreadsAreNotThrottled(t *testing.T) {

@@ -53,6 +53,15 @@ func NeedsNetem(t testing.TB, missing error) {
 	t.Skipf("runs in the guest (make test-vm): %v", missing)
 }
 
+// NeedsVirtualTime asks for the guest, for what takes long on a host's clock and little in the guest's. Elsewhere even a strict run may
+// skip it.
+func NeedsVirtualTime(t testing.TB) {
+	t.Helper()
+	if !InGuest() {
+		t.Skip("runs in the guest (make test-vm)")
+	}
+}
+
 // NeedsEngine asks for the ONNX Runtime library. Where ONNXRUNTIME_LIB is not set it is looked for in
 // the module's lib directory, where `make setup` puts it.
 func NeedsEngine(t testing.TB) {

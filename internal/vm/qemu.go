@@ -16,7 +16,7 @@ const Command = "qemu-system-x86_64"
 
 // flags are what makes a guest keep virtual time. An instruction takes 2^0 ns; a guest that waits is not made to wait
 // in the host's time; its clock and its random numbers start alike every time; there is one processor, because
-// instructions are counted on one.
+// where instructions are counted QEMU 7.2 starves a second one.
 var flags = []string{
 	"-M", "pc", "-cpu", "max", "-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
 	"-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
