@@ -73,7 +73,7 @@ func BenchmarkGoodput(b *testing.B) {
 			sender, receiver := l.connect(b, "gw", "cloud")
 			worst := 0.0
 			for b.Loop() {
-				got, err := bulk(sender, receiver, 500*time.Millisecond, 2*time.Second)
+				got, err := bulk(sender, receiver, 0, 500*time.Millisecond, 2*time.Second)
 				if err != nil {
 					b.Fatal(err)
 				}

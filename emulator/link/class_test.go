@@ -25,7 +25,7 @@ func weights(edge string, unit units.Rate, n int) []emulator.Reservation {
 // sideBySide runs bulk flows from an edge's ports at once and returns what each got after a warm-up; port 0 is any other traffic.
 func (l *lab) sideBySide(t *testing.T, edge string, warmup time.Duration, ports ...int) func() []units.Rate {
 	t.Helper()
-	const window = 1200 * time.Millisecond
+	const window, least = 1200 * time.Millisecond, 16 * shape.Frame // least is the queue of the smallest class
 	ends := make([][2]int, len(ports))
 	for i, p := range ports {
 		ends[i][0], ends[i][1] = l.connectFrom(t, edge, "cloud", p)
@@ -35,7 +35,7 @@ func (l *lab) sideBySide(t *testing.T, edge string, warmup time.Duration, ports 
 		var runs []func() error
 		for i, e := range ends {
 			runs = append(runs, func() (err error) {
-				got[i], err = bulk(e[0], e[1], warmup, window)
+				got[i], err = bulk(e[0], e[1], least, warmup, window)
 				return err
 			})
 		}

@@ -57,7 +57,7 @@ func BenchmarkDelayLine(b *testing.B) {
 			for i := range edges {
 				sender, receiver := l.connect(b, edges[i].Name, "cloud")
 				flows = append(flows, func() (err error) {
-					goodput[i], err = bulk(sender, receiver, time.Second, 3*time.Second)
+					goodput[i], err = bulk(sender, receiver, 0, time.Second, 3*time.Second)
 					return err
 				})
 			}

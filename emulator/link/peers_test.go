@@ -334,7 +334,7 @@ func measureAccuracy(b *testing.B, s star, rate units.Rate) map[string]float64 {
 		window = 5 * time.Second
 	}
 	sender, receiver := s.connect(b, edge, emulator.CloudName)
-	goodput, err := bulk(sender, receiver, warmup, window)
+	goodput, err := bulk(sender, receiver, 0, warmup, window)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestBulkGoodputIsTheLinksRateLessFraming(t *testing.T) {
 			for i, name := range names {
 				sender, receiver := l.connect(t, name, "cloud")
 				runs = append(runs, func() (err error) {
-					goodput[i], err = bulk(sender, receiver, c.warmup, c.window)
+					goodput[i], err = bulk(sender, receiver, up.Egress.Limit, c.warmup, c.window)
 					return err
 				})
 			}
@@ -118,7 +118,8 @@ func TestABulkFlowFillsTheQueueAndIsDropped(t *testing.T) {
 func TestUplinksDoNotFeelEachOther(t *testing.T) {
 	l := newLab(t, topology(edge("busy", 10e6), edge("idle", 10e6)), emulator.Options{})
 	up, _ := l.plan.Link("busy.uplink")
-	within(t, "goodput of the busy uplink (b/s)", float64(up.Egress.Goodput()), testutil.Tolerances().Goodput, func() float64 {
+	const tolerance = 0.02 // the flow mends losses
+	within(t, "goodput of the busy uplink (b/s)", float64(up.Egress.Goodput()), tolerance, func() float64 {
 		trips, goodput := l.underLoad(t, "busy", "idle")
 		if m := median(trips); m > up.Egress.QueueTime()/20 {
 			t.Errorf("round trips over the idle uplink take %v while another is loaded; that one's queue is %v", m, up.Egress.QueueTime())
@@ -151,7 +152,7 @@ func (l *lab) carries(t testing.TB, from, to, narrowest string) {
 	k, _ := l.plan.Link(narrowest)
 	sender, receiver := l.connect(t, from, to)
 	within(t, "goodput (b/s) of "+k.Name, float64(k.Egress.Goodput()), testutil.Tolerances().Goodput, func() float64 {
-		got, err := bulk(sender, receiver, 300*time.Millisecond, time.Second)
+		got, err := bulk(sender, receiver, k.Egress.Limit, 300*time.Millisecond, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +183,7 @@ func (l *lab) underLoad(t *testing.T, loaded, probing string) (trips []time.Dura
 	ping, pong := l.bounce(t, probing)
 	end := clock.Now() + int64(warmup+window)
 	err := onTime(
-		func() (err error) { goodput, err = bulk(sender, receiver, warmup, window); return err },
+		func() (err error) { goodput, err = bulk(sender, receiver, 0, warmup, window); return err },
 		func() (err error) { trips, err = probe(ping, end-int64(window), end); return err },
 		func() error { return echo(pong, end) })
 	if err := errors.Join(err, unix.Close(ping), unix.Close(pong)); err != nil {

@@ -37,7 +37,7 @@ var (
 	}
 	inGuest = Bounds{
 		Attempts: 1,
-		Goodput:  0.0005, Share: 0.0005, Transfer: 0.004, Queue: 0.025, Quota: 0.02,
+		Goodput:  0.001, Share: 0.001, Transfer: 0.004, Queue: 0.025, Quota: 0.02,
 		Netem:      RoundTrips{100 * time.Microsecond, 100 * time.Microsecond},
 		Line:       RoundTrips{200 * time.Microsecond, 200 * time.Microsecond},
 		Prediction: 0.003, Repeated: 0.001,
