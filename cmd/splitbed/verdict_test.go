@@ -125,11 +125,18 @@ func TestSmokeRunsInBothRuntimes(t *testing.T) {
 			if code != 0 || s.Verdict != results.Kept {
 				t.Errorf("exit code %d, %s: %s", code, s.Verdict, s.Reason)
 			}
-			for _, file := range []string{"experiment.yaml", "schedule.json", "plan.json", "frames.parquet", "samples.parquet",
-				"events.jsonl", "host.json", "summary.json", "report.html"} {
-				if info, err := os.Stat(filepath.Join(dir, "run", file)); err != nil || info.Size() == 0 {
-					t.Errorf("%s: %v", file, err)
+			var files []string
+			entries, err := os.ReadDir(filepath.Join(dir, "run"))
+			for _, entry := range entries {
+				if info, err := entry.Info(); err != nil || info.Size() == 0 {
+					t.Errorf("%s: %v", entry.Name(), err)
 				}
+				files = append(files, entry.Name())
+			}
+			want := []string{"events.jsonl", "experiment.yaml", "frames.parquet", "host.json", "plan.json", "report.html",
+				"samples.parquet", "schedule.json", "summary.json"}
+			if err != nil || !slices.Equal(files, want) {
+				t.Errorf("the run directory has %q, want %q; %v", files, want, err)
 			}
 			nothingLeft(t, before)
 		})

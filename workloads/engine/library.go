@@ -76,6 +76,11 @@ func Init() error {
 	if err != nil {
 		return err
 	}
+	// DisableTelemetry comes too late for what the library starts with its environment: a thread that reports to its makers, and a
+	// file in the working or temporary directory.
+	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return fmt.Errorf("engine: loading %s (ONNX Runtime 1.30 is known to work): %w", path, err)
