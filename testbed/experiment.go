@@ -177,29 +177,47 @@ func (e *Experiment) UnmarshalSpec(c spec.Cursor) error {
 		return err
 	}
 	*e = Experiment(p)
-	if err := e.readSchedule(); err != nil {
+	at := c.Field("scheduler").Field("algorithm")
+	if err := e.locateProgram(at); err != nil {
+		return err
+	}
+	if err := e.readSchedule(at); err != nil {
 		return err
 	}
 	return e.Validate()
 }
 
 // SetAlgorithm has the experiment scheduled by another algorithm, or by file:PATH, which is read; a schedule it brought
-// along is dropped.
+// along is dropped. Relative paths start from the working directory.
 func (e *Experiment) SetAlgorithm(name string) error {
 	e.Scheduler.Algorithm, e.Scheduler.Schedule = name, nil
 	if err := checkAlgorithm(e.source.Field("scheduler").Field("algorithm"), name); err != nil {
 		return err
 	}
-	return e.readSchedule()
+	return e.readSchedule(spec.Cursor{})
 }
 
-// readSchedule reads the schedule a file:PATH names, unless an earlier reading left it inline.
-func (e *Experiment) readSchedule() error {
+// locateProgram makes the path of an exec:CMD, if it is one, start from the experiment's file. A directory with spaces cannot be written in
+// a command, which is split at them.
+func (e *Experiment) locateProgram(at spec.Cursor) error {
+	command, ok := strings.CutPrefix(e.Scheduler.Algorithm, algorithmExec)
+	program, arguments, _ := strings.Cut(strings.TrimSpace(command), " ")
+	if !ok || !strings.Contains(program, "/") {
+		return nil // one on the PATH
+	}
+	path, err := at.Path(program)
+	if err == nil && !strings.Contains(path, " ") {
+		e.Scheduler.Algorithm = strings.TrimSpace(algorithmExec + path + " " + arguments)
+	}
+	return err
+}
+
+// readSchedule reads the schedule a file:PATH that stands at a place names, unless an earlier reading left it inline.
+func (e *Experiment) readSchedule(at spec.Cursor) error {
 	path, ok := strings.CutPrefix(e.Scheduler.Algorithm, algorithmFile)
 	if !ok || path == "" || e.Scheduler.Schedule != nil {
 		return nil
 	}
-	at := e.source.Field("scheduler").Field("algorithm")
 	path, err := at.Path(path)
 	if err != nil {
 		return err

@@ -156,6 +156,7 @@ func TestPathsStartFromTheExperimentsDirectory(t *testing.T) {
 		"e.yaml":            "name: e\ntopology: parts/lab.yaml\nworkload: parts/w.yaml\nscheduler: {algorithm: \"file:s.json\"}\n",
 		"parts/lab.yaml":    "name: lab\nedges: [{name: a, compute: 1GFLOPS, uplink: {rate: 1Mbps}}]\n",
 		"parts/w.yaml":      "name: w\ntasks: [{name: cam, model: alexnet, input: {frames: pics}}]\n",
+		"parts/own.yaml":    "name: e\ntopology: lab.yaml\nworkload: w.yaml\nscheduler: {algorithm: \"exec:./s.sh -v\"}\n",
 		"s.json":            `{"algorithm": "hand", "tasks": [{"task": "cam", "deployed": true, "k": 1, "rates": [500000]}]}`,
 		"broken.yaml":       "name: e\ntopology: parts/broken.yaml\nworkload: cameras\n",
 		"parts/broken.yaml": "name: lab\nedges: [{name: a, compute: 1GFLOPS, uplink: {rate: 1mbps}}]\n",
@@ -180,6 +181,21 @@ func TestPathsStartFromTheExperimentsDirectory(t *testing.T) {
 	want := &scheduler.Schedule{Algorithm: "hand", Tasks: []scheduler.Assignment{{Task: "cam", Deployed: true, Cut: 1, Rates: []units.Rate{5e5}}}}
 	if diff := cmp.Diff(want, e.Scheduler.Schedule); diff != "" {
 		t.Error(diff)
+	}
+	// What is named on the command line starts from the working directory instead, and a program only where it is a path.
+	t.Chdir(dir)
+	e2, err := LoadExperiment(filepath.Join("parts", "own.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "exec:" + filepath.Join(dir, "parts", "s.sh") + " -v"; e2.Scheduler.Algorithm != want {
+		t.Errorf("algorithm %q, want %q", e2.Scheduler.Algorithm, want)
+	}
+	if err := e2.SetAlgorithm("file:s.json"); err != nil || e2.Scheduler.Schedule == nil {
+		t.Errorf("file:s.json given on the command line in its directory: %v", err)
+	}
+	if err := e2.SetAlgorithm("exec:./s.sh"); err != nil || e2.Scheduler.Algorithm != "exec:./s.sh" {
+		t.Errorf("exec:./s.sh given on the command line became %q: %v", e2.Scheduler.Algorithm, err)
 	}
 	// Once written, the experiment no longer needs the files.
 	text, err := e.YAML()
