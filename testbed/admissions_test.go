@@ -96,18 +96,7 @@ func TestASimulationFollowsTheTimeline(t *testing.T) {
 
 func TestDecisionsAreEvents(t *testing.T) {
 	_, out := simulated(t, loaded(t, strings.ReplaceAll(shift, "UNDEPLOYED", UndeployedDrop)))
-	text, err := os.ReadFile(filepath.Join(out, eventsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for line := range strings.Lines(string(text)) {
-		var e event
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, e.At.String()+" "+e.Event+" "+e.Subject)
-	}
+	got := decisions(t, out)
 	want := []string{
 		"0s admitted early", "1s evicted early", "1s admitted shift-1", "2s evicted shift-1", "2s admitted shift-2",
 		"3s evicted shift-2", "3s admitted shift-3", "3s evicted shift-3", "3s admitted brief", "3.001s left brief",
@@ -115,6 +104,26 @@ func TestDecisionsAreEvents(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
+}
+
+// decisions lists those in the events of a run.
+func decisions(t *testing.T, out string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(out, eventsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		var e event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.At != nil {
+			all = append(all, e.At.String()+" "+e.Event+" "+e.Subject)
+		}
+	}
+	return all
 }
 
 // TestAdmissionHappensLive emulates what a rule decided: a task sends from its admission on, and an evicted one stops.
@@ -132,7 +141,11 @@ scheduler: {algorithm: fifo}
 qos: {quantile: 0.5}
 emulation: {duration: 2s, warmup: 500ms}
 `)
-	s, frames := runValid(t, e, Options{})
+	var out string
+	s, frames := runValidIn(t, e, Options{}, &out)
+	if diff := cmp.Diff([]string{"0s admitted first", "1s evicted first", "1s admitted second"}, decisions(t, out)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
 	if s.Schedule.Deployed != 2 || s.Schedule.Evicted != 1 || s.Schedule.AtEnd != 1 {
 		t.Errorf("the summary counts %+v, want two deployed, one of them evicted", s.Schedule)
 	}

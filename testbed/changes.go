@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -155,13 +154,7 @@ func (t *testbed) follow(ctx context.Context) error {
 	if len(steps) == 0 {
 		return nil
 	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		clock.RealTime() // without it the lateness is noted all the same
-		done <- t.take(ctx, steps)
-	}()
-	return <-done
+	return clock.OnRealTimeThread(func() error { return t.take(ctx, steps) })
 }
 
 // sleepAtMost bounds how long the end of a run waits for a thread that sleeps.

@@ -47,7 +47,7 @@ type Standing struct {
 	Since      time.Time `json:"since"`
 	PID        int       `json:"pid"`
 	Dir        string    `json:"dir"`
-	// Nodes are there from the build on.
+	// Nodes are there from the build on, until an event kills them.
 	Nodes []StandingNode `json:"nodes"`
 	Links []string       `json:"links"`
 }
@@ -139,7 +139,7 @@ func (t *testbed) standing() Standing {
 	s := Standing{Run: t.plan.Run, Experiment: t.plan.Experiment.Name, Phase: string(t.current), Since: t.plan.Started,
 		PID: os.Getpid(), Dir: t.dir.path, Nodes: []StandingNode{}, Links: t.plan.Topology.LinkNames()}
 	for _, name := range t.plan.nodeNames() {
-		if n := t.nodes[name]; n != nil {
+		if n := t.nodes[name]; n != nil && !t.heard.silent(name) {
 			s.Nodes = append(s.Nodes, StandingNode{Name: name, PID: n.PID(), NetNS: n.NetNS()})
 		}
 	}

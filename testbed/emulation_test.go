@@ -42,7 +42,7 @@ func TestGoodputOfUplinksInBothRuntimes(t *testing.T) {
 		t.Run(runtime, func(t *testing.T) {
 			e := parse(t, threeRates)
 			e.Emulation.Runtime = runtime
-			bed := standing(t, e)
+			bed := standing(t, e, Options{})
 			for edge, rate := range map[string]units.Rate{"slow": 1e6, "middle": 10e6, "fast": 100e6} {
 				want := float64(rate) * shape.GoodputShare
 				l, ok := bed.plan.Network.Link(uplink(edge))
@@ -72,10 +72,11 @@ func TestGoodputOfUplinksInBothRuntimes(t *testing.T) {
 }
 
 // standing builds the testbed of an experiment, warms it up, and removes it at the end of the test.
-func standing(t *testing.T, e *Experiment) *testbed {
+func standing(t *testing.T, e *Experiment, o Options) *testbed {
 	t.Helper()
 	t.Setenv("SPLITBED_STATE", t.TempDir())
-	o, err := Options{Binary: nodeBinary, Out: filepath.Join(t.TempDir(), "run")}.withDefaults()
+	o.Binary, o.Out = nodeBinary, filepath.Join(t.TempDir(), "run")
+	o, err := o.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,21 +55,17 @@ func Calibrate(ctx context.Context, store model.Store) (Host, error) {
 // timerLateness sleeps n times for a millisecond on a thread scheduled like the replay's own and
 // returns by how much each wake-up was late, sorted.
 func timerLateness(n int) []time.Duration {
-	result := make(chan []time.Duration)
-	go func() {
-		// The thread keeps its real-time priority, so it is not given back: the goroutine ends locked.
-		runtime.LockOSThread()
-		clock.RealTime()
-		late := make([]time.Duration, n)
+	late := make([]time.Duration, n)
+	_ = clock.OnRealTimeThread(func() error {
 		for i := range late {
 			due := clock.Now() + int64(time.Millisecond)
 			clock.SleepUntil(due)
 			late[i] = clock.Since(due)
 		}
-		slices.Sort(late)
-		result <- late
-	}()
-	return <-result
+		return nil
+	})
+	slices.Sort(late)
+	return late
 }
 
 func kernelRelease() string {

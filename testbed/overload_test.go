@@ -2,13 +2,16 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,52 +37,32 @@ scheduler: {algorithm: "fixed:2"}
 emulation: {dilation: 1, delay: %[2]s, warmup: 200ms, duration: 3s}
 `
 
-// disturbed runs an experiment and does something to its testbed half a second into the window. It returns whatever came out.
-func disturbed(t *testing.T, e *Experiment, o Options, disturb func(*testbed)) *results.Summary {
+// disturbed runs an experiment and does something to its testbed from a moment after the order to start on, until ctx ends with the
+// replay. It returns whatever came out.
+func disturbed(t *testing.T, e *Experiment, o Options, from time.Duration, disturb func(ctx context.Context, b *testbed)) *results.Summary {
 	t.Helper()
-	t.Setenv("SPLITBED_STATE", t.TempDir())
-	o.Binary, o.Out = nodeBinary, filepath.Join(t.TempDir(), "run")
-	o, err := o.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := prepare(t.Context(), e, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := createRunDir(o.Out, plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bed := &testbed{plan: plan, options: o, dir: dir}
-	defer func() {
-		if err := bed.tearDown(context.Background()); err != nil {
-			t.Error(err)
-		}
-		dir.close()
-	}()
-	if err := bed.build(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := bed.warmUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	bed := standing(t, e, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	done := make(chan struct{})
-	begins := clock.Now() + int64(startLead+700*time.Millisecond)
+	begins := clock.Now() + int64(from)
 	go func() {
 		defer close(done)
 		clock.SleepUntil(begins)
-		if disturb != nil {
-			disturb(bed)
-		}
+		disturb(ctx, bed)
 	}()
-	summary, err := bed.conclude(t.Context(), bed.replay(t.Context()))
+	err := bed.replay(t.Context())
+	cancel()
+	summary, err := bed.conclude(t.Context(), err)
 	<-done
 	if err != nil {
 		t.Fatal(err)
 	}
 	return summary
 }
+
+// inWindow is half a second into the window of the experiment above.
+const inWindow = startLead + 700*time.Millisecond
 
 // TestOverloadIsCaught breaks the emulation in every way a host or its user may: each makes the run invalid with a check that
 // says so, or the latencies stay those of a run that nobody disturbed.
@@ -93,28 +76,31 @@ func TestOverloadIsCaught(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		e       *Experiment
-		disturb func(*testbed)
+		from    time.Duration
+		disturb func(context.Context, *testbed)
 		// checks of which one must fail; where the latencies may also stay as they are, spared is true.
 		checks []string
 		spared bool
 	}{
-		{"an edge stopped for half a second", plain, func(b *testbed) {
+		{"an edge stopped for half a second", plain, inWindow, func(_ context.Context, b *testbed) {
 			signal(t, b.nodes["gw-a"].PID(), unix.SIGSTOP)
 			time.Sleep(500 * time.Millisecond)
 			signal(t, b.nodes["gw-a"].PID(), unix.SIGCONT)
 		}, []string{"stall", "timer_lateness"}, false},
-		{"an edge stopped for good", plain, func(b *testbed) { signal(t, b.nodes["gw-a"].PID(), unix.SIGSTOP) }, []string{"stopped"}, false},
-		{"a rate doubled by hand", plain, func(b *testbed) { doubleRate(t, b, "gw-a.uplink") }, []string{"as_planned"}, false},
-		{"a delay line stopped for 300 ms", delayed, func(b *testbed) {
+		{"an edge stopped for good", plain, inWindow, func(_ context.Context, b *testbed) { signal(t, b.nodes["gw-a"].PID(), unix.SIGSTOP) }, []string{"stopped"}, false},
+		{"a rate doubled by hand", plain, inWindow, func(_ context.Context, b *testbed) { doubleRate(t, b, "gw-a.uplink") }, []string{"as_planned"}, false},
+		{"a delay line stopped for 300 ms", delayed, inWindow, func(_ context.Context, b *testbed) {
 			signal(t, b.links.Line().PID(), unix.SIGSTOP)
 			time.Sleep(300 * time.Millisecond)
 			signal(t, b.links.Line().PID(), unix.SIGCONT)
 		}, []string{"delay_line"}, false},
-		{"a busy loop on every core", plain, func(*testbed) { spin(t, 2*time.Second) },
+		{"a busy loop on every core", plain, inWindow, func(ctx context.Context, _ *testbed) { spin(ctx, t, 2*time.Second, false) },
 			[]string{"host_cpu", "cpu_granted", "timer_lateness", "stall", "softirq", "link_rate"}, true},
+		{"other work that takes all of every core", plain, 0, func(ctx context.Context, _ *testbed) { spin(ctx, t, time.Minute, true) },
+			[]string{"host_cpu"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := disturbed(t, c.e, Options{}, c.disturb)
+			s := disturbed(t, c.e, Options{}, c.from, c.disturb)
 			failed := failedChecks(s)
 			t.Logf("%s: failed %v", s.Verdict, failed)
 			if s.Verdict == results.Invalid {
@@ -157,7 +143,7 @@ func TestQuotasBeyondTheHostAreCaught(t *testing.T) {
 	if _, err := Run(t.Context(), e, Options{Binary: nodeBinary}); err == nil || !strings.Contains(err.Error(), "--overcommit") {
 		t.Errorf("without --overcommit: %v, want an error that names it", err)
 	}
-	s := disturbed(t, e, Options{Overcommit: true}, nil)
+	s := disturbed(t, e, Options{Overcommit: true}, 0, func(context.Context, *testbed) {})
 	if failed := failedChecks(s); s.Verdict != results.Invalid || !slices.Contains(failed, "cpu_probe") {
 		t.Errorf("%s with %v failed, want invalid by cpu_probe", s.Verdict, failed)
 	}
@@ -198,19 +184,30 @@ func doubleRate(t *testing.T, b *testbed, name string) {
 	}
 }
 
-// spin keeps every core busy with two processes for a while.
-func spin(t *testing.T, span time.Duration) {
+// spin keeps every core busy with two processes for a while, or until ctx ends; greedy ones have precedence over all ordinary threads.
+func spin(ctx context.Context, t *testing.T, span time.Duration, greedy bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), span)
+	ctx, cancel := context.WithTimeout(ctx, span)
 	defer cancel()
 	var all []*exec.Cmd
 	for range 2 * runtime.NumCPU() {
 		cmd := exec.CommandContext(ctx, "sh", "-c", "while :; do :; done")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: greedy}
 		if err := cmd.Start(); err != nil {
 			t.Error(err)
 			continue
 		}
 		all = append(all, cmd)
+		if !greedy {
+			continue
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, -20); err != nil {
+			t.Error(err)
+		}
+		// Where the kernel groups sessions, the nice value above counts among a session's own processes only, see sched(7).
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", cmd.Process.Pid), []byte("-20"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
 	}
 	for _, cmd := range all {
 		_ = cmd.Wait() // killed by the context, which is its error

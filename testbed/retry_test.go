@@ -40,6 +40,7 @@ func TestTheNextDilationFollowsFromTheWorstCheck(t *testing.T) {
 		"changed by hand":               {[]fidelity.Check{fidelity.AsPlanned([]string{"rate"})}, 2, 0},
 		"up to the largest there is":    {[]fidelity.Check{late(12)}, 9_000, 10_000},
 		"nothing above the largest":     {[]fidelity.Check{late(12)}, 10_000, 0},
+		"as it is written":              {[]fidelity.Check{late(13.5)}, 1, 3.4},
 		"two digits, always rounded up": {[]fidelity.Check{late(8)}, 5.55, 12},
 	} {
 		if got := nextDilation(c.checks, c.now); got != c.want {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
@@ -56,14 +55,7 @@ type sampler struct {
 
 // run samples until ctx ends, on a real-time thread of its own.
 func (s *sampler) run(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() {
-		// The goroutine ends locked, so that no other work inherits the thread's priority.
-		runtime.LockOSThread()
-		clock.RealTime() // without it the sampler's lateness shows in its own check
-		done <- s.loop(ctx)
-	}()
-	return <-done
+	return clock.OnRealTimeThread(func() error { return s.loop(ctx) })
 }
 
 func (s *sampler) loop(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func inventory(t *testing.T) []string {
 	}
 	for _, path := range commands {
 		line, _ := os.ReadFile(path)
-		if args := bytes.Split(line, []byte{0}); len(args) > 1 && string(args[1]) == "node" && strings.HasSuffix(string(args[0]), "splitbed") {
+		if args := bytes.Split(line, []byte{0}); len(args) > 1 && slices.Contains([]string{"node", "delayline"}, string(args[1])) && strings.HasSuffix(string(args[0]), "splitbed") {
 			all = append(all, "process "+path)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,12 +27,11 @@ import (
 // phases of a run during which it can be interrupted, as the command prints them.
 var phases = []string{"resolve", "plan", "build", "warm up", "replay", "collect"}
 
-// signalIn runs the smoke experiment and sends it a signal when a phase begins. It returns how the
-// command ended and the run directory.
+// signalIn runs an experiment and sends it a signal when a phase begins. It returns how the command ended and the run directory.
 func signalIn(t *testing.T, state, phase string, signal syscall.Signal, args ...string) (result, string) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "run")
-	cmd := command(t, state, append([]string{"run", "--out", out}, append(args, "smoke")...)...)
+	cmd := command(t, state, append([]string{"run", "--out", out}, args...)...)
 	return during(t, cmd, phase, func() { cmd.Process.Signal(signal) }), out
 }
 
@@ -133,7 +133,7 @@ func TestInterruptInEveryPhaseLeavesNothing(t *testing.T) {
 		t.Run(phase, func(t *testing.T) {
 			state := t.TempDir()
 			before := inventory(t)
-			got, out := signalIn(t, state, phase, syscall.SIGINT)
+			got, out := signalIn(t, state, phase, syscall.SIGINT, "smoke")
 			if got.code != 1 || !strings.Contains(got.stderr, "interrupted") {
 				t.Errorf("exit code %d, want 1 and a word about the interruption:\n%s", got.code, got.stderr)
 			}
@@ -153,30 +153,43 @@ func TestCleanAfterKillRemovesExactlyTheDeadRun(t *testing.T) {
 	testutil.NeedsRoot(t)
 	testutil.NeedsEngine(t)
 	bystanders(t)
+	delayed := filepath.Join(t.TempDir(), "delayed.yaml") // with a delay line, whose process and devices must go, too
+	write(t, delayed, delayedDoors)
 	for _, runtime := range []string{"native", "docker"} {
 		for _, phase := range []string{"build", "warm up", "replay"} {
 			t.Run(runtime+" "+phase, func(t *testing.T) {
 				state := t.TempDir()
 				before := inventory(t)
-				signalIn(t, state, phase, syscall.SIGKILL, "--runtime", runtime)
-				var cleaned struct {
-					Removed []struct{ Kind, Name, Run string }
-					Kept    int
+				signalIn(t, state, phase, syscall.SIGKILL, "--runtime", runtime, delayed)
+				foreseen, removed := cleaned(t, state, "--dry-run"), cleaned(t, state)
+				for _, o := range removed { // meanwhile, nodes end by themselves
+					if !slices.Contains(foreseen, o) {
+						t.Errorf("clean removed %v, which its dry run does not list: %v", o, foreseen)
+					}
 				}
-				text, err := command(t, state, "clean", "--json").Output()
-				if err != nil {
-					t.Fatalf("clean: %v", err)
-				}
-				if err := json.Unmarshal(text, &cleaned); err != nil {
-					t.Fatalf("clean --json: %v in %s", err, text)
-				}
-				if phase != "build" && len(cleaned.Removed) == 0 {
+				if phase != "build" && len(removed) == 0 {
 					t.Errorf("clean removed nothing after a kill in %s", phase)
 				}
 				nothingLeft(t, before)
 			})
 		}
 	}
+}
+
+// cleaned runs clean and returns the objects it lists.
+func cleaned(t *testing.T, state string, args ...string) []struct{ Kind, Name, Run string } {
+	t.Helper()
+	var listed struct {
+		Removed []struct{ Kind, Name, Run string }
+	}
+	text, err := command(t, state, append([]string{"clean", "--json"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("clean: %v", err)
+	}
+	if err := json.Unmarshal(text, &listed); err != nil {
+		t.Fatalf("clean --json: %v in %s", err, text)
+	}
+	return listed.Removed
 }
 
 func TestCleanLeavesALivingRunAlone(t *testing.T) {
@@ -200,7 +213,7 @@ func TestAKilledRunKeepsItsRecords(t *testing.T) {
 	testutil.NeedsEngine(t)
 	state := t.TempDir()
 	// At the beginning of collect every frame has been recorded, and no record made.
-	_, out := signalIn(t, state, "collect", syscall.SIGKILL)
+	_, out := signalIn(t, state, "collect", syscall.SIGKILL, "smoke")
 	if text, err := command(t, state, "clean").CombinedOutput(); err != nil {
 		t.Fatalf("clean: %v\n%s", err, text)
 	}

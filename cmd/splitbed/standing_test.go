@@ -14,8 +14,14 @@ import (
 
 // TestARunningTestbedIsSeenEnteredAndChanged does what one does from a second terminal.
 func TestARunningTestbedIsSeenEnteredAndChanged(t *testing.T) {
-	testutil.NeedsRoot(t)
+	testutil.NeedsDocker(t)
 	testutil.NeedsEngine(t)
+	for _, runtime := range []string{"native", "docker"} {
+		t.Run(runtime, func(t *testing.T) { seeEnterAndChange(t, runtime) })
+	}
+}
+
+func seeEnterAndChange(t *testing.T, runtime string) {
 	before := inventory(t)
 	state, out := t.TempDir(), filepath.Join(t.TempDir(), "run")
 	ask := func(args ...string) (stdout string, code int) {
@@ -26,7 +32,7 @@ func TestARunningTestbedIsSeenEnteredAndChanged(t *testing.T) {
 	if text, code := ask("ps", "--json"); strings.TrimSpace(text) != "[]" || code != 0 {
 		t.Fatalf("ps before any run: %q, exit code %d", text, code)
 	}
-	cmd := command(t, state, "run", "--keep", "--out", out, "smoke")
+	cmd := command(t, state, "run", "--keep", "--runtime", runtime, "--out", out, "smoke")
 	during(t, cmd, "replay", func() {
 		var standing []struct {
 			Run, Experiment, Phase, Dir string

@@ -16,6 +16,25 @@ const (
 // realTimePriority is low among real-time priorities: above every ordinary thread, below the kernel's own.
 const realTimePriority = 10
 
+// OnThread calls f on an OS thread of its own and returns what it does. The thread ends with f, so that no other work inherits
+// what f does to it.
+func OnThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked
+		done <- f()
+	}()
+	return <-done
+}
+
+// OnRealTimeThread is OnThread with [RealTime]. Where that is not allowed, lateness shows in what f measures.
+func OnRealTimeThread(f func() error) error {
+	return OnThread(func() error {
+		RealTime()
+		return f()
+	})
+}
+
 // RealTime gives the calling OS thread the finest timers and the best priority it may have, and says which
 // that is. A cgroup without a real-time budget does not allow SCHED_FIFO. The priority is reset on fork, so
 // that threads the Go runtime happens to start from here do not inherit it. The caller must hold

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"time"
 
@@ -77,29 +76,16 @@ func (e *edge) echo(ctx context.Context, p EchoProbe) (EchoResult, error) {
 	id := rand.Uint32()
 	var group errgroup.Group
 	if p.Load > 0 {
-		group.Go(func() error { return onThread(false, func() error { return load(ctx, to, id, p) }) })
+		group.Go(func() error { return clock.OnThread(func() error { return load(ctx, to, id, p) }) })
 	}
 	group.Go(func() error {
 		defer cancel() // and with it the load
-		return onThread(true, func() (err error) { result, err = echoes(ctx, to, id, p); return err })
+		return clock.OnRealTimeThread(func() (err error) { result, err = echoes(ctx, to, id, p); return err })
 	})
 	if err := group.Wait(); err != nil {
 		return EchoResult{}, fmt.Errorf("echo probe: %w", err)
 	}
 	return result, nil
-}
-
-// onThread runs f on a thread of its own, a real-time one where that is asked for. The thread ends with it.
-func onThread(realTime bool, f func() error) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		if realTime {
-			clock.RealTime()
-		}
-		result <- f()
-	}()
-	return <-result
 }
 
 // loadTick is how often the load is made up for.
