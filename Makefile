@@ -32,7 +32,7 @@ build:
 	$(GO) build $(BUILD_FLAGS) -o bin/splitbed ./cmd/splitbed
 
 demo: setup build
-	$(ROOT) bin/splitbed run --retry quickstart
+	$(ROOT) bin/splitbed run quickstart
 
 # The data, tables and plots of docs/verdict.md. Interrupted, it goes on when the command is given again.
 verdict: setup build

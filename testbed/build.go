@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -115,6 +116,7 @@ func (t *testbed) startNodes(ctx context.Context, names []string) error {
 				Run: t.plan.Run, Name: name,
 				Binary: t.options.Binary,
 				Args:   []string{"node", "--control", t.hub.Path(), "--name", name},
+				Env:    replay.Environment(os.Getenv("GODEBUG")),
 				Dir:    t.dir.path,
 				Mounts: append(t.plan.pictureDirs(), t.options.Store.Dir),
 				Log:    filepath.Join(t.dir.file(logsDir), name+".log"),

@@ -49,23 +49,29 @@ func RealTime() string {
 	if runtime.NumCPU() == 1 {
 		return PriorityNormal
 	}
-	fifo := unix.SchedAttr{
-		Size:     unix.SizeofSchedAttr,
-		Policy:   unix.SCHED_FIFO,
-		Flags:    unix.SCHED_FLAG_RESET_ON_FORK,
-		Priority: realTimePriority,
-	}
-	if unix.SchedSetAttr(0, &fifo, 0) == nil {
+	switch {
+	case prefer(0, realTimePriority, unix.SCHED_FLAG_RESET_ON_FORK):
 		return PriorityFIFO
-	}
-	nice := unix.SchedAttr{
-		Size:   unix.SizeofSchedAttr,
-		Policy: unix.SCHED_NORMAL,
-		Flags:  unix.SCHED_FLAG_RESET_ON_FORK,
-		Nice:   -20,
-	}
-	if unix.SchedSetAttr(0, &nice, 0) == nil {
+	case prefer(0, 0, unix.SCHED_FLAG_RESET_ON_FORK):
 		return PriorityNice
+	default:
+		return PriorityNormal
 	}
-	return PriorityNormal
+}
+
+// Assist gives a thread of this process, and the threads that it will start, the priority just below that of RealTime, where that is
+// allowed and of use: one that a time-critical thread may have to wait for and that does little.
+func Assist(tid int) {
+	if runtime.NumCPU() > 1 && !prefer(tid, realTimePriority-1, 0) {
+		_ = prefer(tid, 0, 0)
+	}
+}
+
+// prefer gives a thread a real-time priority, or the lowest nice value for 0.
+func prefer(tid, priority int, flags uint64) bool {
+	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Flags: flags, Priority: uint32(priority)}
+	if priority == 0 {
+		a.Policy, a.Nice = unix.SCHED_NORMAL, -20
+	}
+	return unix.SchedSetAttr(tid, &a, 0) == nil
 }

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -28,7 +26,8 @@ var ErrControlClosed = errors.New("the harness closed the control connection")
 // does what it is told, as an edge or as the cloud, until it is told to stop. It also ends when the control connection
 // closes or ctx ends, with an error then.
 //
-// It is meant to have its process to itself: during a run it switches the garbage collector off and raises GOMAXPROCS.
+// It is meant to have its process to itself, started with Environment: during a run it switches the garbage collector off,
+// raises GOMAXPROCS and gives the runtime's threads a priority.
 func Node(ctx context.Context, controlPath, name string) (err error) {
 	var control net.Conn
 	if err := shortpath.Through(controlPath, func(short string) (err error) {
@@ -155,7 +154,7 @@ func (n *node) answer(m message) (reply message, err error) {
 		var ready Ready
 		ready, err = n.part.confined(n.ctx)
 		reply.Ready = &ready
-		n.quietRuntime()
+		err = errors.Join(err, n.quietRuntime())
 	case m.Call == callProbe && m.Probe != nil:
 		var result ProbeResult
 		result, err = n.part.probe(n.ctx, *m.Probe)
@@ -321,27 +320,4 @@ func (n *node) queueLimit() units.Bytes {
 		return n.setup.QueueLimit
 	}
 	return DefaultQueueLimit
-}
-
-// restoreRuntime raises GOMAXPROCS, so that a thread stopped by its quota while it holds a processor of the Go runtime stops nobody
-// else, and returns a function that undoes this and quietRuntime.
-func restoreRuntime() (restore func()) {
-	procs := runtime.GOMAXPROCS(max(8, 2*runtime.NumCPU()+4))
-	collector := debug.SetGCPercent(100)
-	debug.SetGCPercent(collector)
-	limit := debug.SetMemoryLimit(-1)
-	return func() {
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(collector)
-		runtime.GOMAXPROCS(procs)
-	}
-}
-
-// quietRuntime collects garbage one last time and keeps the collector off until memory runs out.
-func (n *node) quietRuntime() {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys) + 2*int64(n.queueLimit()))
-	debug.SetGCPercent(-1)
 }
