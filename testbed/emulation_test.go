@@ -80,6 +80,16 @@ func standing(t *testing.T, e *Experiment, o Options) *testbed {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bed := built(t, e, o)
+	if err := bed.warmUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return bed
+}
+
+// built is the testbed of an experiment before its nodes know their parts. It is removed at the end of the test.
+func built(t testing.TB, e *Experiment, o Options) *testbed {
+	t.Helper()
 	plan, err := prepare(t.Context(), e, o)
 	if err != nil {
 		t.Fatal(err)
@@ -96,9 +106,6 @@ func standing(t *testing.T, e *Experiment, o Options) *testbed {
 		dir.close()
 	})
 	if err := bed.build(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := bed.warmUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return bed
