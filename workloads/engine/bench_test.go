@@ -41,8 +41,8 @@ func BenchmarkFrame(b *testing.B) {
 	}
 }
 
-// BenchmarkHeadsAgainstSgemm compares the convolutional heads that budgets are calibrated with, and those of large networks, with one large
-// product of matrices on the same thread, in turns; share is what a head reaches of that.
+// BenchmarkHeadsAgainstSgemm compares heads, all layers that are convolutions, with one large product of matrices on the same thread, in
+// turns; share is what a head reaches of that. The first is what budgets are calibrated with.
 func BenchmarkHeadsAgainstSgemm(b *testing.B) {
 	const side = 1024
 	store := testStore(b)
@@ -57,7 +57,11 @@ func BenchmarkHeadsAgainstSgemm(b *testing.B) {
 	for _, tc := range []struct {
 		name    string
 		h, w, k int
-	}{{"alexnet", 480, 640, 5}, {"alexnet", 224, 224, 5}, {"vgg16", 224, 224, 5}, {"resnet18", 224, 224, 9}} {
+	}{
+		{"alexnet", 480, 640, 5}, {"alexnet", 224, 224, 5}, {"cnn1", 360, 640, 4}, {"cnn2", 268, 178, 4}, {"lenet5", 32, 32, 2},
+		{"mobilenet", 224, 224, 9}, {"nin", 224, 224, 4}, {"resnet18", 224, 224, 9}, {"squeezenet", 224, 224, 9}, {"vgg16", 224, 224, 5},
+		{"vggf", 224, 224, 5},
+	} {
 		b.Run(fmt.Sprintf("%s-%dx%d/head%d", tc.name, tc.h, tc.w, tc.k), func(b *testing.B) {
 			d, err := store.Describe(tc.name, tc.h, tc.w)
 			if err != nil {

@@ -19,7 +19,7 @@ const (
 	// importTime bounds the one run that tells an imported file's shapes: its loops need not end.
 	importTime = 2 * time.Minute
 	// importMemory bounds what that run may map beyond what the process has: a few bytes of a file can ask for a tensor of any size.
-	importMemory = 8 << 30
+	importMemory = model.MaxWeights
 )
 
 // Import puts an ONNX file into the store, so that Describe, Whole, Head and Tail know it at the picture size of a shape

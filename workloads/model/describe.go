@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -18,6 +19,7 @@ func (g *Graph) describe(shapes map[string]Shape) description {
 		known[name] = s
 	}
 	used := map[string]bool{in.Name: true}
+	again := map[string]int{} // where to go on looking for a name that is not used
 	flops, from := 0.0, 0
 	data := g.dependsOnInput()
 	add := func(tensor string, dims []int64, until int) {
@@ -27,8 +29,9 @@ func (g *Graph) describe(shapes map[string]Shape) description {
 			}
 		}
 		name := layerName(g.nodes[from:until], len(d.Layers))
-		for base, i := name, 2; used[name]; i++ {
-			name = fmt.Sprintf("%s-%d", base, i)
+		for base := name; used[name]; {
+			again[base]++
+			name = fmt.Sprintf("%s-%d", base, again[base]+1)
 		}
 		used[name] = true
 		d.Layers = append(d.Layers, describedLine{Name: name, Tensor: tensor, Shape: frame(dims), FLOPs: flops})
@@ -137,7 +140,13 @@ func (n node) operations(known map[string]Shape) float64 {
 		}
 		return known[n.in[i]].Dims
 	}
-	product := func(list []int64) float64 { return float64(Tensor{Shape: list}.Elems()) }
+	product := func(list []int64) float64 { // of figures that nobody has checked
+		n := 1.0
+		for _, v := range list {
+			n *= math.Max(0, float64(v))
+		}
+		return n
+	}
 	out := elems(n.out, 0)
 	switch n.op {
 	case "Conv":
@@ -166,7 +175,7 @@ func (n node) operations(known map[string]Shape) float64 {
 	case "Softmax", "LogSoftmax":
 		return 5 * out
 	case "LRN":
-		return (2*float64(n.integer("size", 0)) + 4) * out
+		return (2*math.Max(0, float64(n.integer("size", 0))) + 4) * out
 	case "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization":
 		return 2 * out
 	case "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Concat", "Split", "Slice", "Transpose", "Pad",

@@ -101,15 +101,18 @@ var elemBits = map[int64]int64{
 
 // The field numbers of onnx.proto3 that are read or written here.
 const (
-	modelIR, modelProducer, modelGraph, modelOpset protowire.Number = 1, 2, 7, 8
+	modelIR, modelProducer, modelGraph, modelOpset, modelFunction protowire.Number = 1, 2, 7, 8, 25
 
 	graphNode, graphName, graphWeight, graphSparse protowire.Number = 1, 2, 5, 15
 	graphInput, graphOutput, graphValue            protowire.Number = 11, 12, 13
 
-	nodeIn, nodeOut, nodeName, nodeOp, nodeAttr protowire.Number = 1, 2, 3, 4, 5
+	functionName, functionNode, functionDomain, functionDefault, functionOverload protowire.Number = 1, 7, 10, 11, 13
+
+	nodeIn, nodeOut, nodeName, nodeOp, nodeAttr, nodeDomain, nodeOverload protowire.Number = 1, 2, 3, 4, 5, 7, 8
 
 	attrName, attrFloat, attrInt, attrTensor, attrGraph protowire.Number = 1, 2, 3, 5, 6
 	attrInts, attrTensors, attrGraphs, attrType         protowire.Number = 8, 10, 11, 20
+	attrSparse, attrSparses                             protowire.Number = 22, 23
 
 	tensorDims, tensorElem, tensorName, tensorRaw, tensorExternal, tensorPlace protowire.Number = 1, 2, 8, 9, 13, 14
 	tensorFloats, tensorInts, tensorStrings, tensorLongs                       protowire.Number = 4, 5, 6, 7

@@ -430,6 +430,10 @@ func (n node) constant() (w weight, ok bool) {
 	return w, err == nil && w.external == nil
 }
 
+// MaxWeights bounds the weights of an imported file, in bytes: a sparse file, or many weights that lie in one place, could otherwise ask
+// for a copy of any size.
+const MaxWeights = 8 << 30
+
 // leastOutside is the size from which a weight's data goes into the weights file. Smaller ones may be shapes, which the runtime needs
 // to know when it loads the graph.
 const leastOutside = 1024
@@ -454,7 +458,9 @@ func (g *Graph) outsourced(dir, location string) (copiedWeights, error) {
 			g.weights[i] = newInlineWeight(w.name, w.dims, w.elem, data)
 		case place.length >= leastOutside:
 			place.at = alignPage(at)
-			at = place.at + place.length
+			if at = place.at + place.length; at > MaxWeights {
+				return nil, malformed("weights of more than %d GiB, those that lie in one place counted as often as they are named", MaxWeights>>30)
+			}
 			out = append(out, place)
 			g.weights[i] = newExternalWeight(w.name, w.dims, w.elem, external{location: location, offset: place.at, length: place.length})
 		}

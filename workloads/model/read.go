@@ -12,9 +12,12 @@ import (
 // What a file may ask for. The size is protobuf's own limit; the others are far above any network and
 // keep a hostile file from costing much more memory than its own size.
 const (
-	maxFile   = 1<<31 - 1 // bytes
-	maxItems  = 1 << 18   // nodes, weights and values of a file, its bodies included
-	maxNames  = 1 << 20   // names a file's nodes mention
+	maxFile  = 1<<31 - 1 // bytes
+	maxItems = 1 << 18   // nodes, weights and values of a file, its bodies and functions included
+	// maxNodes counts nodes with all functions called expanded: the engine's time to load them grows with their square, and is ten
+	// seconds for so many.
+	maxNodes  = 10_000
+	maxNames  = 1 << 20 // names a file's nodes mention
 	maxDims   = 64
 	maxBodies = 16 // nesting of If, Loop and Scan bodies
 )
@@ -67,9 +70,10 @@ func readBounded(path string) ([]byte, error) {
 // Decode checks the bytes of an ONNX file as Read does, except for external weights, whose files it
 // does not know. The graph aliases data.
 func Decode(data []byte) (*Graph, error) {
-	d := decoder{items: maxItems, names: maxNames}
+	d := decoder{items: maxItems, names: maxNames, calls: calls{}}
 	g := &Graph{}
 	var body []byte
+	own := functions{map[operator]calls{}, map[operator]int{}}
 	opset := false
 	err := fields(data, func(f field) (err error) {
 		if f.num == modelGraph {
@@ -84,6 +88,9 @@ func Decode(data []byte) (*Graph, error) {
 		}
 		opset = opset || f.num == modelOpset
 		g.header = append(g.header, f.raw...)
+		if f.num == modelFunction {
+			return d.function(f, own)
+		}
 		return nil
 	})
 	switch {
@@ -95,6 +102,9 @@ func Decode(data []byte) (*Graph, error) {
 		return nil, malformed("the file names no operator set (opset_import)")
 	}
 	if err := d.graph(g, body, 0); err != nil {
+		return nil, err
+	}
+	if _, err := own.nodes(d.calls, 0); err != nil {
 		return nil, err
 	}
 	free, err := g.resolve()
@@ -112,7 +122,10 @@ func Decode(data []byte) (*Graph, error) {
 }
 
 // decoder counts down what a file may still ask for.
-type decoder struct{ items, names int }
+type decoder struct {
+	items, names int
+	calls        calls // of the graph or function that is being decoded, its bodies included
+}
 
 func (d *decoder) item() error {
 	if d.items--; d.items < 0 {
@@ -178,6 +191,7 @@ func (d *decoder) node(f field, depth int) (n node, err error) {
 	if n.raw, err = f.message("node"); err != nil {
 		return n, err
 	}
+	var called operator
 	err = fields(n.raw, func(f field) error {
 		switch f.num {
 		case nodeIn, nodeOut:
@@ -198,6 +212,11 @@ func (d *decoder) node(f field, depth int) (n node, err error) {
 			n.name, err = f.text("node name")
 		case nodeOp:
 			n.op, err = f.text("operator")
+			called.name = n.op
+		case nodeDomain:
+			called.domain, err = f.text("domain")
+		case nodeOverload:
+			called.overload, err = f.text("overload")
 		case nodeAttr:
 			var captured []string
 			captured, err = d.attribute(f, depth)
@@ -213,6 +232,7 @@ func (d *decoder) node(f field, depth int) (n node, err error) {
 	case len(n.out) == 0:
 		return n, malformed("%s has no output", n.op)
 	}
+	d.calls[called]++
 	return n, nil
 }
 
@@ -231,6 +251,8 @@ func (d *decoder) attribute(f field, depth int) ([]string, error) {
 				err = malformed("an attribute's tensor lies outside the file, which is not supported")
 			}
 			return err
+		case attrSparse, attrSparses:
+			return malformed("sparse tensors are not supported")
 		case attrGraph, attrGraphs:
 		default:
 			return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,10 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		outer.nodes[0] = withBody(outer.nodes[0], nested)
 		nested = outer
 	}
+	var chain [][]string
+	for i := range maxNodes + 1 {
+		chain = append(chain, []string{"Abs", fmt.Sprint("t", i+1), fmt.Sprint("t", i)})
+	}
 	many := bytes.Repeat(appendMessage(nil, graphValue, nil), maxItems+1)
 	var dims []byte
 	for range maxDims + 1 {
@@ -91,6 +96,7 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		{"weights of the wrong length", outside("weights", 0, 9), "the shape needs 8"},
 		{"sparse weights", model(appendMessage(nil, graphSparse, nil)), "sparse"},
 		{"too many items", model(many), "more than"},
+		{"too many nodes", graphOf(t, []string{"t0"}, []string{"t1"}, chain...).Encode(), "more than 10000 nodes"},
 		{"bodies in bodies", nested.Encode(), "nested deeper"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -169,6 +175,32 @@ func TestReadNamesTheFile(t *testing.T) {
 	}
 }
 
+// A sparse file costs nothing, and neither do many weights that lie in one place.
+func TestWeightsThatAreMuchLargerThanTheirFilesAreNotCopied(t *testing.T) {
+	for name, sizes := range map[string][]int64{"one weight of a sparse file": {9 << 30}, "many weights in one place": slices.Repeat([]int64{1 << 30}, 9)} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			g := graphOf(t, []string{"image"}, []string{"out"}, []string{"Abs", "out", "image"})
+			g.Inputs[0] = newValue("image", []int64{1, 3, 32, 32})
+			for i, size := range sizes {
+				g.weights = append(g.weights, newExternalWeight(fmt.Sprint("w", i), []int64{size / 4}, elemFloat, external{location: "side", length: size}))
+			}
+			path := filepath.Join(dir, "net.onnx")
+			err := errors.Join(os.WriteFile(path, g.Encode(), 0o644), os.WriteFile(filepath.Join(dir, "side"), nil, 0o644), os.Truncate(filepath.Join(dir, "side"), slices.Max(sizes)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := Store{Dir: filepath.Join(dir, "store")}
+			if _, err := store.Import(path, nil); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "weights of more than 8 GiB") {
+				t.Errorf("error %v, want one that says how much", err)
+			}
+			if _, err := os.Stat(store.Dir); err == nil {
+				t.Error("something was written")
+			}
+		})
+	}
+}
+
 // FuzzRead reads files of any content: whatever they claim, an error comes soon and memory stays near the file's size.
 func FuzzRead(f *testing.F) {
 	dir := f.TempDir()
@@ -182,6 +214,8 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Add(residualGraph(f).Encode())
+	f.Add(callingF0(f, calling(3, 2)...))
+	f.Add(callingF0(f, functionOf("F0", "F0")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "net.onnx")
 		if err := os.WriteFile(path, data, 0o644); err != nil {
