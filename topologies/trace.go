@@ -48,16 +48,20 @@ func (t *Trace) UnmarshalSpec(c spec.Cursor) error {
 	if err != nil {
 		return err
 	}
+	read, err := spec.Once(c.Files(), path, readTrace)
+	if err != nil {
+		return c.Wrap(err)
+	}
+	*t = *read
+	return nil
+}
+
+func readTrace(path string) (*Trace, error) {
 	data, err := spec.ReadFile(path)
 	if err != nil {
-		return c.Wrap(err)
+		return nil, err
 	}
-	parsed, err := ParseTrace(path, data)
-	if err != nil {
-		return c.Wrap(err)
-	}
-	*t = *parsed
-	return nil
+	return ParseTrace(path, data)
 }
 
 // MarshalText writes the path.

@@ -114,12 +114,12 @@ func (t TaskSpec) validateReplayed(c spec.Cursor) error {
 }
 
 // record reads a trace's times and sizes.
-func (t *TaskSpec) record(c spec.Cursor) error {
+func (t *TaskSpec) record(c spec.Cursor, files spec.Files) error {
 	if t.Arrival.Kind != Replayed {
 		return nil
 	}
 	at := c.Field("arrival").Field(Replayed)
-	recorded, err := readRecording(t.Arrival.File)
+	recorded, err := spec.Once(files, t.Arrival.File, readRecording)
 	switch given := t.Input.Frames != "" || t.Input.Size.High > 0; {
 	case err != nil:
 		return at.Wrap(err)

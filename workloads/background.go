@@ -226,11 +226,11 @@ func (t Traffic) validate(c spec.Cursor) error {
 }
 
 // read reads the packets of a trace.
-func (b *Background) read(c spec.Cursor) error {
+func (b *Background) read(c spec.Cursor, files spec.Files) error {
 	if b.Traffic.Kind != Replayed {
 		return nil
 	}
-	packets, err := readPackets(b.Traffic.File)
+	packets, err := spec.Once(files, b.Traffic.File, readPackets)
 	if err != nil {
 		return c.Field("kind").Field(Replayed).Wrap(err)
 	}

@@ -81,6 +81,26 @@ func TestUnreadableTracesAreRefused(t *testing.T) {
 	}
 }
 
+func FuzzPackets(f *testing.F) {
+	f.Add([]byte("seconds,bytes\n0, 60\n0.1,1514\n\n0.35,3100\n"))
+	f.Add([]byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x01\x00\x00\x00" +
+		"\x05\x00\x00\x00\x07\x00\x00\x00\x02\x00\x00\x00\xea\x05\x00\x00ab"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		packets, err := recordedPackets(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		for i, p := range packets {
+			if i > 0 && p.At < packets[i-1].At {
+				t.Fatalf("packet %d is at %v, after one at %v", i, p.At, packets[i-1].At)
+			}
+			if p.At < 0 || p.Bytes < 1 || p.Bytes > maxPacket {
+				t.Fatalf("a packet of %v at %v", p.Bytes, p.At)
+			}
+		}
+	})
+}
+
 // TestWebTransfersAreAPoissonProcess holds count and mean size of many transfers against what was asked for.
 func TestWebTransfersAreAPoissonProcess(t *testing.T) {
 	web := Traffic{Kind: Web, Transfers: 50, Size: webSizes()}

@@ -13,18 +13,20 @@ import (
 const PicturesPerSource = 3
 
 // survey looks at a directory's first pictures: their mean encoded size in bytes, and the first one's size in pixels.
-func survey(dir string) (mean float64, first size, err error) {
+func survey(dir string) (wish, error) {
 	// The pictures are decoded into a size any will do for, to find out now if one is broken.
 	pictures, err := camera.Directory(dir, sideGrain, sideGrain, PicturesPerSource)
 	if err != nil {
-		return 0, size{}, err
+		return wish{}, err
 	}
+	mean := 0.0
 	for _, p := range pictures {
 		mean += float64(len(p)) / float64(len(pictures))
 	}
 	config, err := jpeg.DecodeConfig(bytes.NewReader(pictures[0]))
 	if err != nil {
-		return 0, size{}, fmt.Errorf("the first picture of %s: %w", dir, err)
+		return wish{}, fmt.Errorf("the first picture of %s: %w", dir, err)
 	}
-	return mean, size{config.Height, config.Width}, nil
+	first := size{config.Height, config.Width}
+	return wish{bytes: mean, encoding: channels * first.pixels() / mean, aspect: first}, nil
 }

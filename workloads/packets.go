@@ -35,7 +35,19 @@ func readPackets(path string) ([]Send, error) {
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(fmt.Errorf("%s is not a file of packets", path), err)
 	}
-	in := bufio.NewReader(file)
+	packets, err := recordedPackets(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(packets) == 0 {
+		return nil, fmt.Errorf("%s has no packets; write one a line, as seconds,bytes, or name a capture that has some", path)
+	}
+	return packets, nil
+}
+
+// recordedPackets are in order of time.
+func recordedPackets(r io.Reader) ([]Send, error) {
+	in := bufio.NewReader(r)
 	var packets []Send
 	add := func(at units.Virtual, bytes units.Bytes) error {
 		for ; bytes > 0; bytes -= maxPacket {
@@ -46,17 +58,13 @@ func readPackets(path string) ([]Send, error) {
 		}
 		return nil
 	}
+	read := readLines
 	// A capture begins with a byte no text begins with.
 	if start, _ := in.Peek(1); len(start) == 1 && (start[0] == 0x0a || start[0] >= 0x80 || start[0] == 0x4d) {
-		err = readCapture(in, add)
-	} else {
-		err = readLines(in, add)
+		read = readCapture
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(packets) == 0 {
-		return nil, fmt.Errorf("%s has no packets; write one a line, as seconds,bytes, or name a capture that has some", path)
+	if err := read(in, add); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(packets, func(a, b Send) int { return cmp.Compare(a.At, b.At) })
 	return packets, nil

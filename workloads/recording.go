@@ -18,9 +18,8 @@ import (
 
 const (
 	// maxRecorded bounds the frames of a trace: nodes hold all of them.
-	maxRecorded = 1_000_000
-	// maxRecordedBytes is more than any camera's picture encodes to.
-	maxRecordedBytes = 64_000_000
+	maxRecorded      = 1_000_000
+	maxRecordedBytes = camera.MaxBytes
 	// pictureSlack is how much larger than asked for a made picture may be, see [camera.Scene].
 	pictureSlack = 1.05
 )

@@ -58,10 +58,10 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 	if err := w.Check(topo); err != nil {
 		return nil, err
 	}
-	r := resolver{topo: topo, seed: seed, models: models, networks: map[string]*network{}, recorded: map[*Recording]spec.Cursor{}}
+	r := resolver{topo: topo, seed: seed, models: models, networks: map[string]*network{}, recorded: map[string]spec.Cursor{}, files: spec.Files{}}
 	out := &Resolved{Name: w.Name, Background: slices.Clone(w.Background)}
 	for i := range out.Background {
-		if err := out.Background[i].read(w.source.Field("background").Index(i)); err != nil {
+		if err := out.Background[i].read(w.source.Field("background").Index(i), r.files); err != nil {
 			return nil, err
 		}
 	}
@@ -87,10 +87,9 @@ func (w *Workload) Resolve(topo *topologies.Topology, seed uint64, models ModelI
 			}
 			smallest[name] = size{h, width}
 		}
-		if err := t.record(at); err != nil {
+		if err := t.record(at, r.files); err != nil {
 			return nil, err
 		}
-		r.recorded[t.Arrival.Recorded] = at.Field("arrival").Field(Replayed)
 		tasks, err := r.tasks(at, t, smallest)
 		if err != nil {
 			return nil, err
@@ -121,7 +120,7 @@ func (r *resolver) fits(t Task) error {
 			continue
 		}
 		if err := s.Recorded.fits(s.Height, s.Width); err != nil {
-			return r.recorded[s.Recorded].Wrap(err)
+			return r.recorded[t.Name].Wrap(err)
 		}
 	}
 	return nil
@@ -132,7 +131,8 @@ type resolver struct {
 	seed     uint64
 	models   ModelInfo
 	networks map[string]*network
-	recorded map[*Recording]spec.Cursor // where it is mentioned
+	recorded map[string]spec.Cursor // where a task names its trace
+	files    spec.Files
 	sources  int
 }
 
@@ -206,6 +206,7 @@ func (r *resolver) tasks(at spec.Cursor, t TaskSpec, smallest map[string]size) (
 			whole.bytes = t.Input.Size.Draw(random.Float64())
 		}
 		recorded := t.Arrival.Recorded
+		r.recorded[name] = at.Field("arrival").Field(Replayed)
 		if common.clip != nil {
 			task.FPS = common.clip.FPS()
 		} else if recorded != nil {
@@ -247,11 +248,11 @@ func (r *resolver) pictures(at spec.Cursor, t TaskSpec) (wish, error) {
 	if t.Input.Frames == "" {
 		return wish{encoding: t.Encoding, aspect: fourToThree()}, nil
 	}
-	bytes, first, err := survey(t.Input.Frames)
+	pictures, err := spec.Once(r.files, t.Input.Frames, survey)
 	if err != nil {
 		return wish{}, at.Field("input").Field("frames").Wrap(err)
 	}
-	return wish{bytes: bytes, encoding: channels * first.pixels() / bytes, aspect: first}, nil
+	return pictures, nil
 }
 
 func (r *resolver) network(model string, shape []int, smallest size) *network {

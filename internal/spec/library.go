@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -67,4 +68,37 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, &Error{Problem: err.Error(), Err: err}
 	}
 	return data, nil
+}
+
+// Files holds what files were read into, so that one which a spec names many times, by aliases too, is read once and what was made of it is
+// shared. It is not safe for concurrent use.
+type Files map[fileKey]any
+
+type fileKey struct {
+	path string
+	made reflect.Type
+}
+
+// Once is what read makes of a file, now or the first time.
+func Once[T any](files Files, path string, read func(path string) (T, error)) (T, error) {
+	key := fileKey{path, reflect.TypeFor[T]()}
+	if made, ok := files[key].(T); ok {
+		return made, nil
+	}
+	made, err := read(path)
+	if err == nil {
+		files[key] = made
+	}
+	return made, err
+}
+
+// Files are those the document of c has named so far.
+func (c Cursor) Files() Files {
+	if c.doc == nil {
+		return Files{}
+	}
+	if c.doc.files == nil {
+		c.doc.files = Files{}
+	}
+	return c.doc.files
 }

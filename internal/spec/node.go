@@ -32,6 +32,7 @@ const (
 type document struct {
 	file   string
 	visits int
+	files  Files
 }
 
 type kind int

@@ -275,6 +275,32 @@ func TestLibraryFindsNamesAndPaths(t *testing.T) {
 	}
 }
 
+func TestAFileThatADocumentNamesOftenIsReadOnce(t *testing.T) {
+	var v struct {
+		Files []string `yaml:"files"`
+	}
+	c, err := Decode("f.yaml", []byte("files: [&a one, *a, two, *a]\n"), &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for i, path := range v.Files {
+		got, err := Once(c.Field("files").Index(i).Files(), path, func(path string) (string, error) {
+			read = append(read, path)
+			return path + "!", nil
+		})
+		if err != nil || got != path+"!" {
+			t.Errorf("%s became %q, error %v", path, got, err)
+		}
+		if n, err := Once(c.Files(), path, func(path string) (int, error) { return len(path), nil }); err != nil || n != 3 {
+			t.Errorf("as another type %s became %d, error %v", path, n, err)
+		}
+	}
+	if want := []string{"one", "two"}; !cmp.Equal(read, want) {
+		t.Errorf("read %v, want %v", read, want)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		"name: a\nparts:\n  - {name: b, rate: 1Mbps}\n", "a: &a [*a, *a]\n", "? a\n: b\n", "- - - x\n", "a: |\n  text\n b\n",
