@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/splitbed/splitbed/internal/units"
 )
 
@@ -149,6 +151,31 @@ func TestDecodeNormalisesIntoPlanes(t *testing.T) {
 	}
 }
 
+// FuzzDecode is given whatever lies in somebody's directory of pictures.
+func FuzzDecode(f *testing.F) {
+	pictures, err := Scene(1, 32, 40, 1200, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pictures[0])
+	var grey bytes.Buffer
+	if err := jpeg.Encode(&grey, image.NewGray(image.Rect(0, 0, 9, 7)), nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(grey.Bytes())
+	f.Fuzz(func(t *testing.T, picture []byte) {
+		dst := make([]float32, 3*16*16)
+		if err := Decode(picture, 16, 16, dst); err != nil {
+			return
+		}
+		for i, v := range dst {
+			if !(v >= -1 && v <= 1) {
+				t.Fatalf("element %d is %v", i, v)
+			}
+		}
+	})
+}
+
 func TestDecodeAgreesWithTheStandardLibrary(t *testing.T) {
 	pictures, err := Scene(3, 61, 47, 4000, 1)
 	if err != nil {
@@ -235,7 +262,11 @@ func TestDirectoryReadsJPEGFilesInOrder(t *testing.T) {
 }
 
 func TestDirectoryNamesWhatIsWrong(t *testing.T) {
-	empty, broken := t.TempDir(), t.TempDir()
+	empty, broken, huge, pipe := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(huge, "huge.jpg"), nil, 0o644), os.Truncate(filepath.Join(huge, "huge.jpg"), 1<<40),
+		unix.Mkfifo(filepath.Join(pipe, "pipe.jpg"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(broken, "torn.jpg"), []byte{0xff, 0xd8, 0xff}, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +274,8 @@ func TestDirectoryNamesWhatIsWrong(t *testing.T) {
 		"missing":        {filepath.Join(empty, "nowhere"), "nowhere"},
 		"without a JPEG": {empty, empty},
 		"broken file":    {broken, "torn.jpg"},
+		"huge file":      {huge, "huge.jpg"},
+		"a pipe":         {pipe, "pipe.jpg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Directory(test.dir, 32, 32, 4)

@@ -11,6 +11,9 @@ import (
 // ErrNoPictures is wrapped by Directory's error about a directory without a JPEG file.
 var ErrNoPictures = errors.New("no .jpg or .jpeg file")
 
+// MaxBytes is more than any camera's picture encodes to.
+const MaxBytes = 64_000_000
+
 // Directory returns the first n JPEG files (.jpg, .jpeg) of a directory in the order of their names, or all of
 // them if there are fewer. Other files and subdirectories are passed over. Every picture is
 // decoded once into the h × w pixels the network takes, so that a broken file is an error here, with its name,
@@ -38,7 +41,7 @@ func Directory(dir string, h, w int, n int) ([][]byte, error) {
 			continue
 		}
 		path := filepath.Join(dir, entry.Name())
-		picture, err := os.ReadFile(path)
+		picture, err := readPicture(path)
 		if err != nil {
 			return nil, fmt.Errorf("pictures: %w", err)
 		}
@@ -51,4 +54,16 @@ func Directory(dir string, h, w int, n int) ([][]byte, error) {
 		return nil, fmt.Errorf("pictures: %s: %w", dir, ErrNoPictures)
 	}
 	return pictures, nil
+}
+
+// readPicture reads a file that may be anything: endless, or one that gives nothing until somebody writes to it.
+func readPicture(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > MaxBytes {
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes", path, MaxBytes)
+	}
+	return os.ReadFile(path)
 }

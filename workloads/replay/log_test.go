@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -42,6 +43,24 @@ func testLines() []logLine {
 		{Stream: 1, Frame: 0, Answered: 130, Answer: &answer{Class: 0, Score: 0.5}},
 		{Stream: 4, Frame: 0, Started: 153, Ready: 170, HeadCPU: 9, Wire: 2032, Dropped: true},
 	}
+}
+
+// FuzzParseLog reads the logs of a run that somebody else has made.
+func FuzzParseLog(f *testing.F) {
+	const edge = `{"role":"edge","node":"gw-a","streams":[{"stream":4,"task":"cam","edge":"gw-a","k":3}],"flows":[{"id":8,"link":"gw-a.uplink"}],"version":1}` + "\n"
+	f.Add([]byte(edge + `{"s":4,"f":0,"captured":150,"fired":151}` + "\n" + `{"flow":{"id":8,"at":160,"bytes":5}}` + "\n" + `{"s":4,"f":0,"answered":9,"answer":{"class":1}}` + "\n" + `{"s":4`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, frames, _, err := parseLog(bytes.NewReader(text), Edge)
+		if err != nil {
+			return
+		}
+		for i, frame := range frames {
+			frame.answered()
+			if i > 0 && frame.order == frames[i-1].order && frame.Frame == frames[i-1].Frame && frame.Stream == frames[i-1].Stream {
+				t.Fatalf("two records of frame %d of stream %d", frame.Frame, frame.Stream)
+			}
+		}
+	})
 }
 
 func TestALogMergesWhatBecameKnownOfAFrame(t *testing.T) {

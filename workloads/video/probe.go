@@ -26,7 +26,9 @@ const (
 	// mostListing bounds what ffprobe writes, about 200 bytes a packet.
 	mostListing = 64 << 20
 	// largestPacket is what one message carries.
-	largestPacket = 64_000_000
+	largestPacket = camera.MaxBytes
+	// mostFPS is what a task may have.
+	mostFPS = 1000
 )
 
 var (
@@ -154,6 +156,10 @@ func parse(text []byte) (*Clip, error) {
 	}
 	clip.Length = end.At + last
 	clip.shorten()
+	// Its times may be nanoseconds apart.
+	if float64(len(clip.Frames)) > mostFPS*clip.Length.Seconds() {
+		return nil, fmt.Errorf("%d frames in %v are more than %d a second", len(clip.Frames), clip.Length, mostFPS)
+	}
 	return clip, nil
 }
 

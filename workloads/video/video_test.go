@@ -64,18 +64,44 @@ func TestBadListingsAreRefused(t *testing.T) {
 		`{`:                              "listing",
 		`{"streams": [], "packets": []}`: "no video stream",
 		head + `]}`:                      "no frames",
-		head + `{"pts_time": "N/A", "size": "5"}]}`:                                              "no time",
-		head + `{"pts_time": "1", "size": "-5"}]}`:                                               "no size",
-		head + `{"pts_time": "1e300", "size": "5"}]}`:                                            "no time",
-		head + `{"pts_time": "1", "size": "5"}, {"pts_time": "1", "size": "5"}]}`:                "two frames",
-		strings.Replace(head, "10/1", "0/0", 1) + `{"pts_time": "1", "size": "5"}]}`:             "last frame",
-		strings.Replace(head, `"width": 64`, `"width": 99999999`, 1) + `{"size": "5"}]}`:         "pixels",
-		`{"streams": [{"width": 0, "height": 48}], "packets": [{"pts_time": "1", "size": "5"}]}`: "pixels",
+		head + `{"pts_time": "N/A", "size": "5"}]}`:                                                                   "no time",
+		head + `{"pts_time": "1", "size": "-5"}]}`:                                                                    "no size",
+		head + `{"pts_time": "1e300", "size": "5"}]}`:                                                                 "no time",
+		head + `{"pts_time": "1", "size": "5"}, {"pts_time": "1", "size": "5"}]}`:                                     "two frames",
+		strings.Replace(head, "10/1", "0/0", 1) + `{"pts_time": "1", "size": "5"}]}`:                                  "last frame",
+		strings.Replace(head, `"width": 64`, `"width": 99999999`, 1) + `{"size": "5"}]}`:                              "pixels",
+		strings.Replace(head, "10/1", "2147483647/1", 1) + `{"pts_time": "1", "size": "5"}]}`:                         "more than 1000 a second",
+		head + `{"pts_time": "1", "size": "5"}, {"pts_time": "1.000001", "duration_time": "0.000001", "size": "5"}]}`: "more than 1000 a second",
+		`{"streams": [{"width": 0, "height": 48}], "packets": [{"pts_time": "1", "size": "5"}]}`:                      "pixels",
 	} {
 		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", text, err, want)
 		}
 	}
+}
+
+// FuzzParse reads what ffprobe may say of any file: a clip has an end, and no more frames in ten seconds than a task may have.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(head + `{"pts_time": "1.0", "duration_time": "0.1", "size": "900", "flags": "K__"}, {"pts_time": "1.3", "size": "50"}]}`))
+	f.Add([]byte(head + `{"pts_time": "-0.1", "size": "9", "flags": "KD_"}, {"pts_time": "0", "size": "9"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		clip, err := parse(text)
+		if err != nil {
+			return
+		}
+		times := clip.Times(5, 0, 10e9)
+		if most := 10*mostFPS + 2*len(clip.Frames); len(times) > most {
+			t.Fatalf("%d frames in ten seconds, want at most %d", len(times), most)
+		}
+		for _, at := range times {
+			if n := clip.Shown(5, at); n < 0 || n >= len(clip.Frames) {
+				t.Fatalf("frame %d of %d at %v", n, len(clip.Frames), at)
+			}
+		}
+		if err := clip.keepKeyframes(); err == nil {
+			clip.Times(0, 0, 10e9)
+		}
+	})
 }
 
 func TestALongVideoIsCut(t *testing.T) {
