@@ -1,9 +1,12 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -54,9 +57,56 @@ func readParquet[T any](path string) (rows []T, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	rows, err = parquet.Read[T](file, info.Size())
-	if err != nil {
+	if rows, err = readRows[T](file, info.Size()); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return rows, nil
+}
+
+// What a file may ask for: a few bytes of it can stand for any number of equal rows, and every row gets a copy of its texts.
+const (
+	rowsAByte   = 8       // records that differ in their times alone take half a byte each
+	mostMemory  = 4 << 30 // bytes in memory, without texts
+	longestText = 1 << 10 // bytes; names have far fewer
+	rowsAtOnce  = 256     // until their texts are looked at
+)
+
+func readRows[T any](file io.ReaderAt, size int64) (rows []T, err error) {
+	records, err := parquet.OpenFile(file, size)
+	if err != nil {
+		return nil, err
+	}
+	row := reflect.TypeFor[T]()
+	var texts []int
+	for i := range row.NumField() {
+		if row.Field(i).Type.Kind() == reflect.String {
+			texts = append(texts, i)
+		}
+	}
+	most := min(rowsAByte*size, mostMemory/int64(row.Size()))
+	reader := parquet.NewGenericReader[T](records)
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	for {
+		from := len(rows)
+		rows = slices.Grow(rows, rowsAtOnce)[:from+rowsAtOnce]
+		n, err := reader.Read(rows[from:])
+		rows = rows[:from+n]
+		if int64(len(rows)) > most {
+			return nil, fmt.Errorf("the file is damaged: more than %d records in %d bytes", most, size)
+		}
+		for i := range rows[from:] {
+			v := reflect.ValueOf(&rows[from+i]).Elem()
+			for _, field := range texts {
+				if v.Field(field).Len() > longestText {
+					return nil, fmt.Errorf("the file is damaged: a text of %d bytes in record %d", v.Field(field).Len(), from+i)
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }

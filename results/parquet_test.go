@@ -70,6 +70,33 @@ func TestDamagedRecordsAreAnErrorThatNamesTheFile(t *testing.T) {
 	}
 }
 
+func TestRecordsCannotTakeMuchMoreMemoryThanTheirFile(t *testing.T) {
+	for name, frames := range map[string][]Frame{
+		"a text":   {{Task: strings.Repeat("x", longestText+1)}},
+		"too many": make([]Frame, 300_000), // all the same
+	} {
+		path := filepath.Join(t.TempDir(), "frames.parquet")
+		if err := WriteFrames(path, frames); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFrames(path); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%s: error %v, want one that calls the file damaged", name, err)
+		}
+	}
+	// The most alike records a run can have: none of its frames arrives.
+	lost := make([]Frame, 200_000)
+	for i := range lost {
+		lost[i] = Frame{Task: "a", Edge: "b", Frame: int64(i), Captured: float64(i) / 2, Status: Lost}
+	}
+	path := filepath.Join(t.TempDir(), "frames.parquet")
+	if err := WriteFrames(path, lost); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadFrames(path); err != nil || len(got) != len(lost) {
+		t.Errorf("%d of %d frames, error %v", len(got), len(lost), err)
+	}
+}
+
 func TestWritingRecordsLeavesNothingHalfDone(t *testing.T) {
 	dir := t.TempDir()
 	in, _ := drawn(1, 1, false)
