@@ -1,6 +1,7 @@
 package results
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,14 @@ const (
 )
 
 func readRows[T any](file io.ReaderAt, size int64) (rows []T, err error) {
+	// The reader makes room for a footer of any length a file claims at its end: four bytes, and a magic word.
+	var end [8]byte
+	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return nil, fmt.Errorf("the file is damaged: %d bytes are no records", size)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-int64(len(end)) {
+		return nil, fmt.Errorf("the file is damaged: a footer of %d bytes in %d", n, size)
+	}
 	records, err := parquet.OpenFile(file, size)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,8 @@ func TestDamagedRecordsAreAnErrorThatNamesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{
-		"empty": nil, "text": []byte("not a parquet file at all"), "half": whole[:len(whole)/2], "without its beginning": whole[len(whole)/2:],
+		"a footer of 4 GB": append(whole[:len(whole)-8:len(whole)-8], "\xff\xff\xff\xffPAR1"...),
+		"empty":            nil, "text": []byte("not a parquet file at all"), "half": whole[:len(whole)/2], "without its beginning": whole[len(whole)/2:],
 	} {
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
