@@ -237,7 +237,7 @@ func TestThrottledEdgesKeepTime(t *testing.T) {
 	testutil.NeedsEngine(t)
 	var seen []string
 	for range 3 {
-		s := disturbed(t, parse(t, throttled), Options{}, nil)
+		s := disturbed(t, parse(t, throttled), Options{}, 0, func(context.Context, *testbed) {})
 		for _, e := range s.Edges {
 			if e.CPU.Throttled < 0.1 {
 				t.Fatalf("%s was held back for %.3g of the window: that shows nothing", e.Edge, e.CPU.Throttled)
