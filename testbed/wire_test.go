@@ -29,7 +29,11 @@ scheduler: {algorithm: "fixed:2"}
 emulation: {warmup: 0s, duration: 1s}
 `)
 	s, frames := runValid(t, e, Options{})
+	forms := map[string]string{"exact": "float32", "zipped": "float32, zstd", "coarse": "uint4 channel, s2"}
 	for _, task := range s.Tasks {
+		if task.Wire != forms[task.Task] {
+			t.Errorf("%s travelled as %q, want %q", task.Task, task.Wire, forms[task.Task])
+		}
 		if !task.Agreement.Known() || task.Task != "coarse" && task.Agreement != 1 {
 			t.Errorf("%s: agreement %v, want a figure, and 1 where the tensor travels exactly", task.Task, task.Agreement)
 		}
