@@ -61,6 +61,10 @@ func recoverRun(dir *runDir) error {
 	if p.Topology, err = p.Experiment.Topology.Expand(); err != nil {
 		return err
 	}
+	// The plan is not the one this process has made.
+	if p.Network == nil || len(p.Network.Nodes) != len(p.Topology.Edges)+1 || !(p.Dilation >= 1 && t.Dilation >= 1) {
+		return fmt.Errorf("%s is not that of the run whose %s lies beside it", dir.file(planFile), experimentFile)
+	}
 	r, err := p.collect(dir.path, t)
 	if err != nil {
 		return err
