@@ -11,7 +11,7 @@ import (
 
 // Fields of /proc/<pid>/stat (proc_pid_stat(5)), counted from behind the command, the first of which is number 3.
 const (
-	state     = 3 - 3
+	state     = 0 // number 3
 	startTime = 22 - 3
 )
 
