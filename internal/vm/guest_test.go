@@ -123,13 +123,25 @@ func TestGuestQuotas(t *testing.T) {
 	})
 }
 
+// Of the tests of the command, those about netem and a kill in the middle of a run. They take longest, so they are in two guests, for the
+// two processors of a small host.
 func TestGuestRuns(t *testing.T) {
 	t.Parallel()
+	bootCommand(t, "^TestARunOverNetem|^TestCleanAfterKillRemovesExactlyTheDeadRun$/^native_replay$")
+}
+
+func TestGuestSelfTest(t *testing.T) {
+	t.Parallel()
+	bootCommand(t, "^TestTheSelfTestHoldsOverNetem$|^TestDoctorFindsNetem$")
+}
+
+// bootCommand runs tests of the command in a guest that has it and the engine.
+func bootCommand(t *testing.T, run string) {
+	t.Helper()
 	k := guestKernel(t)
 	onnxruntime := testutil.Engine(t)
 	const command, engine = "/bin/splitbed", "/lib/libonnxruntime.so.1"
-	// Of the tests of the command, those about netem, and a kill in the middle of a run.
-	program := tests("run", "", "Netem|^TestCleanAfterKillRemovesExactlyTheDeadRun$/^native_replay$")
+	program := tests("run", "", run)
 	program.Env = append(program.Env, "SPLITBED_TEST_BINARY="+command, "ONNXRUNTIME_LIB="+engine, "LD_LIBRARY_PATH="+LibraryDir)
 	boot(t, Guest{
 		Kernel: k, Modules: modules, MemoryMB: 2048,
