@@ -3,6 +3,7 @@ package results
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -86,6 +87,7 @@ func unfaithful(f Fidelity) string {
 
 func violated(in Input, s Summary, failed []TaskSummary) string {
 	slices.SortStableFunc(failed, worstFirst)
+	busy := busyEdges(s.Edges)
 	rates := make(map[string]Figure, len(s.Edges))
 	for _, e := range s.Edges {
 		rates[e.Edge] = e.Uplink.Rate
@@ -97,6 +99,9 @@ func violated(in Input, s Summary, failed []TaskSummary) string {
 		}
 		for _, trunk := range in.Trunks[t.Edge] {
 			way += " and trunk " + trunk
+		}
+		if in.Rule.On == EndToEnd && busy[t.Edge] != "" {
+			way += " and a CPU that was busy for " + busy[t.Edge] + " of the window"
 		}
 		lost := ""
 		if t.Lost > 0 {
@@ -129,7 +134,27 @@ func kept(s Summary) string {
 	if unseen > 0 {
 		reason += fmt.Sprintf("; no frame was due at %d of %d task-edge pairs, whose frames are rarer than the window is long", unseen, len(s.Tasks))
 	}
+	if busy := busyEdges(s.Edges); len(busy) > 0 && s.QoS.On != EndToEnd {
+		edges := slices.Sorted(maps.Keys(busy))
+		reason += "; " + listed(edges, func(edge string) string { return "the CPU of " + edge + " was busy for " + busy[edge] }) +
+			" of the window, and frames that waited for it did so before their transfer began: qos.on: end_to_end counts that"
+	}
 	return reason
+}
+
+// busyShare is the part of its budget from which on an edge has no more to give: frames wait for it, and ever longer where they
+// ask for more than that.
+const busyShare = 0.95
+
+// busyEdges are the edges whose CPU had no more to give, and for what share of the window they computed.
+func busyEdges(edges []EdgeSummary) map[string]string {
+	busy := map[string]string{}
+	for _, e := range edges {
+		if used := float64(e.CPU.UsedGFLOPS / e.CPU.GFLOPS); used >= busyShare { // not where it is not known
+			busy[e.Edge] = percentWhole(Figure(min(used, 1)))
+		}
+	}
+	return busy
 }
 
 // framesToTell is the number of frames, all on time, from which on the interval lies above the quantile;

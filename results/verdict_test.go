@@ -70,6 +70,22 @@ func TestVerdictOfATask(t *testing.T) {
 	}
 }
 
+// busy has the edge use a share of its budget.
+func busy(share Figure, on string) func(*Input) {
+	return func(in *Input) {
+		in.Rule.On = on
+		in.Edges[0].CPU = CPUSummary{GFLOPS: 290, UsedGFLOPS: 290 * share}
+	}
+}
+
+func TestALittleIdleTimeIsNotABusyEdge(t *testing.T) {
+	for _, s := range []Summary{judged(t, outcome{500, 0, 0}, busy(0.94, Transfer)), judged(t, outcome{0, 1, 0}, busy(1, Transfer))} {
+		if strings.Contains(s.Reason, "busy") {
+			t.Errorf("%s by transfer latency: %s", s.Verdict, s.Reason)
+		}
+	}
+}
+
 func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 	for name, c := range map[string]struct {
 		frames  outcome
@@ -84,7 +100,11 @@ func TestTheReasonNamesTasksAndUplinks(t *testing.T) {
 		"violated, perhaps by chance": {outcome{98, 2, 0}, nil, Violated, []string{"too short to tell at 95 % for 1 of these 1"}},
 		"kept":                        {outcome{500, 0, 0}, nil, Kept, []string{"the deployed task kept the deadline at every edge: 100 % of 500 frames on time"}},
 		"kept, perhaps by chance":     {outcome{40, 0, 0}, nil, Kept, []string{"too short to tell", "368 frames each would be enough"}},
-		"almost all is not all":       {outcome{99999, 1, 0}, nil, Kept, []string{"99.9 % of 100000 frames"}},
+		"kept, but the edge could not keep up": {outcome{500, 0, 0}, busy(0.96, Transfer), Kept,
+			[]string{"; the CPU of gw-b was busy for 96 % of the window, and frames that waited for it did so before their transfer began"}},
+		"violated where the edge counts": {outcome{0, 0, 1}, busy(1.02, EndToEnd), Violated,
+			[]string{"through gw-b.uplink (10 Mb/s) and a CPU that was busy for 100 % of the window, needs 99 %"}},
+		"almost all is not all": {outcome{99999, 1, 0}, nil, Kept, []string{"99.9 % of 100000 frames"}},
 		"unfaithful": {outcome{500, 0, 0}, func(in *Input) {
 			in.Fidelity = fidelity.Report{Verdict: fidelity.Invalid, Checks: []fidelity.Check{
 				{Name: "link_rate", Subject: "gw-b.uplink", OK: true}, {Name: "cpu_granted", Subject: "gw-b", Advice: "raise the dilation"}}}
