@@ -26,7 +26,13 @@ import (
 // then needed that lock to come back from its own system call: timers came late by as much as a quota's period. A monitor that
 // traces the scheduler does not fall asleep. The trace itself is a line in the node's log every 25 days; the monitor
 // looks around a hundred times a second, which takes 0.15 % of a core.
+//
+// Where there is one processor only, the monitor would take it from the I/O thread, which has no priority there (see [clock.RealTime]), and
+// nothing is set.
 func Environment(godebug string) []string {
+	if runtime.NumCPU() == 1 {
+		return nil
+	}
 	trace := fmt.Sprintf("schedtrace=%d", math.MaxInt32)
 	if godebug != "" {
 		trace = godebug + "," + trace
