@@ -25,12 +25,9 @@ func (t *testbed) checks(r records, parity []fidelity.Check) fidelity.Report {
 	if t.sampler != nil {
 		checks = append(checks, fidelity.TimerLateness("harness", p.Dilation.Virtual(t.sampler.latenessP99()), p.shortestDeadline()))
 	}
-	required := []string{"timer_lateness"}
+	required := []string{"timer_lateness", "link_probe"}
 	if !t.heard.silent(emulator.CloudName) && !slices.ContainsFunc(p.loadedEdges(), t.heard.silent) {
 		required = append(required, "parity")
-	}
-	if slices.ContainsFunc(p.loadedEdges(), func(edge string) bool { _, lossy := p.detour(edge); return !lossy }) {
-		required = append(required, "link_probe")
 	}
 	if len(p.computingNodes()) > 0 {
 		required = append(required, "cpu_probe")
@@ -44,10 +41,7 @@ func (t *testbed) linkChecks() []fidelity.Check {
 	var checks []fidelity.Check
 	for _, l := range t.plan.Network.Network.Links {
 		if probe, ok := t.probed[l.Name]; ok {
-			check := fidelity.LinkProbe(l.Name, probe.narrowest.Egress.Rate(), probe.rate())
-			if !probe.lossy || check.Value > 1 {
-				checks = append(checks, check)
-			}
+			checks = append(checks, fidelity.LinkProbe(l.Name, probe.narrowest.Egress.Rate(), probe.rate()))
 		}
 		if t.sampler == nil {
 			continue

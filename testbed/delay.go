@@ -21,7 +21,8 @@ type delays struct {
 }
 
 // engage lets the planned delays begin. Connections stand by then: at a large dilation a handshake would take longer than TCP
-// waits for it, and it would start over with the smallest window.
+// waits for it, and it would start over with the smallest window. None is made later but those of web transfers, which begin
+// when they are due.
 func (t *testbed) engage(ctx context.Context) error {
 	if t.plan.Network.Delay == "" {
 		return nil

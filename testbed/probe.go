@@ -59,12 +59,20 @@ func (k probing) rateTime(planned units.Rate) time.Duration {
 	return fidelity.MeasuringTime(planned)
 }
 
+// connections is how many an edge makes for its probes before delays begin: one each way where they come after that.
+func (k probing) connections() int {
+	if k.thorough {
+		return 2
+	}
+	return 0
+}
+
 // linkProbe is what the probes of one direction of an edge's way found. All figures are wall figures.
 type linkProbe struct {
 	// narrowest is the link on the way whose rate and queue the way shows.
 	narrowest link.Link
-	// lossy says that packets are lost on purpose. TCP cannot keep the link busy then, and a goodput below the rate says
-	// nothing about the link.
+	// lossy says that packets were lost on purpose meanwhile. TCP cannot keep the link busy then, and a goodput below the rate
+	// says nothing about the link.
 	lossy bool
 	// goodput is what a bulk transfer got.
 	goodput units.Rate
@@ -74,8 +82,9 @@ type linkProbe struct {
 type echoProbe struct {
 	narrowest link.Link // of the uplink's way
 	// planned is the round trip the delays of the plan add up to.
-	planned     time.Duration
-	idle, under replay.EchoResult
+	planned time.Duration
+	// idle is over idle links. empty and under are over an empty and a full queue, with the same delays in force.
+	idle, empty, under replay.EchoResult
 }
 
 // filled tells whether the queue of the narrowest link was probed.
@@ -83,10 +92,10 @@ func (e echoProbe) filled() bool { return e.under.Sent > 0 }
 
 // queue is how much longer than on idle links a round trip takes over the full queue of the narrowest link.
 func (e echoProbe) queue() time.Duration {
-	return time.Duration(e.under.RoundTrip.P50 - e.idle.RoundTrip.P50)
+	return time.Duration(e.under.RoundTrip.P50 - e.empty.RoundTrip.P50)
 }
 
-// probe measures every loaded link and then the CPU of every node that computes.
+// probe measures every loaded link, lets the planned delays begin, and measures the CPU of every node that computes.
 func (t *testbed) probe(ctx context.Context, k probing) error {
 	if err := t.probeOpenLinks(ctx, k); err != nil {
 		return err
@@ -98,18 +107,40 @@ func (t *testbed) probe(ctx context.Context, k probing) error {
 // closed to all but the tasks, and everything is read back once more.
 func (t *testbed) probeOpenLinks(ctx context.Context, k probing) error {
 	if t.plan.Experiment.Emulation.Sharing == SharingShared {
-		return t.probeLinks(ctx, k)
+		return t.probeAround(ctx, k)
 	}
 	if err := t.links.Open(); err != nil {
 		return fmt.Errorf("open the links for their probes: %w", err)
 	}
-	if err := t.probeLinks(ctx, k); err != nil {
+	if err := t.probeAround(ctx, k); err != nil {
 		return err
 	}
 	if err := t.links.Restrict(); err != nil {
 		return fmt.Errorf("close the links after their probes: %w", err)
 	}
 	return t.links.Verify(ctx)
+}
+
+// probeAround probes the links around the moment at which delays begin. Before a run rates and queues come before it: neither
+// depends on a delay, and behind one a transfer takes a dozen round trips to fill a link, which at a dilation of 100 are half a minute.
+// A self-test measures all of it with the delays in force.
+func (t *testbed) probeAround(ctx context.Context, k probing) error {
+	if k.thorough {
+		if err := t.engage(ctx); err != nil {
+			return err
+		}
+		return t.probeLinks(ctx, k)
+	}
+	if err := t.probeLinks(ctx, k); err != nil {
+		return err
+	}
+	if t.plan.Network.Delay == "" {
+		return nil
+	}
+	if err := t.engage(ctx); err != nil {
+		return err
+	}
+	return t.probeDelays(ctx)
 }
 
 // slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
@@ -246,8 +277,11 @@ func (p *Plan) detour(edge string) (roundTrip time.Duration, lossy bool) {
 
 // probeWay measures the rate of one direction between an edge and the cloud.
 func (t *testbed) probeWay(ctx context.Context, edge string, narrow link.Link, down bool, k probing) (p linkProbe, err error) {
-	roundTrip, lossy := t.plan.detour(edge)
-	p = linkProbe{narrowest: narrow, lossy: lossy}
+	p = linkProbe{narrowest: narrow}
+	roundTrip := time.Duration(0)
+	if k.thorough {
+		roundTrip, p.lossy = t.plan.detour(edge)
+	}
 	p.goodput, err = t.probeLink(ctx, edge, narrow, down, slowStart*roundTrip+k.rateTime(narrow.Egress.Rate()))
 	return p, err
 }
@@ -268,6 +302,8 @@ const (
 	// echoCount is how many small messages measure a round trip, echoEvery how far they are apart.
 	echoCount = 50
 	echoEvery = 2 * time.Millisecond
+	// echoesEvery is how far apart those of all edges are that are probed together.
+	echoesEvery = 200 * time.Microsecond
 	// echoPatience is what an echo may be late by on a busy host.
 	echoPatience = 200 * time.Millisecond
 	// overload is how much faster than the link the load comes that keeps its queue full.
@@ -289,19 +325,20 @@ func (t *testbed) probeEchoes(ctx context.Context, edge string, way []link.Link,
 	narrow := narrowest(way)
 	p.narrowest = narrow
 	p.planned, _ = t.plan.detour(edge)
-	wait := 3*p.planned + echoPatience
-	// Jitter lies within ±3σ. Messages so far apart never wait for one before them, which order would have them do.
-	apart := time.Duration(6 * t.plan.deviation(edge))
-	idle := replay.EchoProbe{Count: echoCount, Interval: int64(max(echoEvery, apart)), Wait: int64(wait)}
+	wait := echoPatience
+	idle := replay.EchoProbe{Count: echoCount, Interval: int64(echoEvery)}
 	if k.thorough {
+		wait += 3 * p.planned
 		// At a fifth of the rate, so that no queue forms.
 		every := time.Duration(5 * replay.EchoWireBytes / float64(narrow.Egress.BytesPerSecond) * float64(time.Second))
-		every = max(every, lossTime/lossCount, apart)
+		every = max(every, lossTime/lossCount, t.plan.apart(edge))
 		idle.Interval, idle.Count = int64(every), max(echoCount, int(lossTime/every))
 	}
+	idle.Wait = int64(wait)
 	if p.idle, err = t.conns[edge].Echo(ctx, idle); err != nil {
 		return p, fmt.Errorf("probe %s: %w", edge, err)
 	}
+	p.empty = p.idle
 	full := narrow.Egress.QueueTime()
 	load := replay.EchoProbe{
 		Count: echoCount, Interval: int64(max(echoEvery, full/echoCount)), Wait: int64(wait + 2*full),
@@ -322,6 +359,37 @@ func (t *testbed) probeEchoes(ctx context.Context, edge string, way []link.Link,
 		return p, fmt.Errorf("probe the queue of %s: %w", narrow.Name, err)
 	}
 	return p, nil
+}
+
+// apart is how far apart (wall) small messages are so that none waits for one before it, which order would have it do: jitter lies
+// within ±3σ.
+func (p *Plan) apart(edge string) time.Duration { return time.Duration(6 * p.deviation(edge)) }
+
+// probeDelays measures the round trips of all edges whose packets are delayed, together: most of the time it waits.
+func (t *testbed) probeDelays(ctx context.Context) error {
+	names := t.plan.loadedEdges()
+	idle := make([]replay.EchoResult, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		planned := t.echoed[name].planned
+		group.Go(func() (err error) {
+			every := max(echoEvery, time.Duration(len(names))*echoesEvery, t.plan.apart(name))
+			idle[i], err = t.conns[name].Echo(ctx, replay.EchoProbe{Count: echoCount, Interval: int64(every), Wait: int64(3*planned + echoPatience)})
+			if err != nil {
+				return fmt.Errorf("probe the delay of %s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return cause(ctx, err)
+	}
+	for i, name := range names {
+		e := t.echoed[name]
+		e.idle = idle[i]
+		t.echoed[name] = e
+	}
+	return nil
 }
 
 // probeCompute has all edges compute at once, each under its quota: what they get together is what they

@@ -141,16 +141,21 @@ func (t *testbed) wait(ctx context.Context) error {
 	}
 }
 
-// verify has every stream's halves compute a frame once more, unquantised, to be compared with the uncut network.
+// verify has every stream's halves compute a frame once more, unquantised, to be compared with the uncut network. No time is
+// measured, and its connections are new ones, so meanwhile packets are not delayed.
 func (t *testbed) verify(ctx context.Context) ([]replay.Verified, error) {
-	ctx, cancel := t.watchNodes(ctx)
+	watched, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
 	if t.heard.silent(emulator.CloudName) {
 		return nil, nil
 	}
+	restore, err := t.links.Lift(watched)
+	if err != nil {
+		return nil, err
+	}
 	names := slices.DeleteFunc(t.plan.loadedEdges(), t.heard.silent)
 	verified := make([][]replay.Verified, len(names))
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(watched)
 	for i, name := range names {
 		group.Go(func() (err error) {
 			if verified[i], err = t.conns[name].Verify(ctx); err != nil {
@@ -159,8 +164,8 @@ func (t *testbed) verify(ctx context.Context) ([]replay.Verified, error) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, cause(ctx, err)
+	if err := errors.Join(group.Wait(), restore(watched)); err != nil {
+		return nil, cause(watched, err)
 	}
 	return slices.Concat(verified...), nil
 }

@@ -19,7 +19,7 @@ import (
 const setUpTime = 5 * time.Minute
 
 // warmUp tells the nodes their parts, confines their compute threads, lets them load and connect, gives
-// every node its quota, lets the delays begin, and probes every loaded link and every CPU.
+// every node its quota, probes every loaded link and every CPU, and lets the delays begin.
 func (t *testbed) warmUp(ctx context.Context) error {
 	if err := t.phase(WarmUp, ""); err != nil {
 		return err
@@ -27,9 +27,6 @@ func (t *testbed) warmUp(ctx context.Context) error {
 	ctx, cancel := t.watchNodes(ctx)
 	defer cancel(nil)
 	if err := t.setUp(ctx); err != nil {
-		return cause(ctx, err)
-	}
-	if err := t.engage(ctx); err != nil {
 		return cause(ctx, err)
 	}
 	return cause(ctx, t.probe(ctx, t.probing))
@@ -86,6 +83,9 @@ func (t *testbed) setUp(ctx context.Context) error {
 		setup, err := t.plan.setup(ctx, n, halves, films, t.dir.nodeLog(n.Name))
 		if err != nil {
 			return err
+		}
+		if n.Name != emulator.CloudName {
+			setup.Probes = t.probing.connections()
 		}
 		threads, err := t.conns[n.Name].Setup(ctx, setup)
 		if err != nil {

@@ -116,6 +116,33 @@ func (l *Live) Engage(ctx context.Context) error {
 	return nil
 }
 
+// Lift lets packets of all links pass at once and none be lost from now on, until restore puts back what was.
+func (l *Live) Lift(ctx context.Context) (restore func(context.Context) error, err error) {
+	before := map[string]shape.Delay{}
+	l.mu.Lock()
+	for _, k := range l.net.Links {
+		if k.Delay != nil {
+			before[k.Name] = *k.Delay
+		}
+	}
+	l.mu.Unlock()
+	set := func(ctx context.Context, of func(shape.Delay) shape.Delay) error {
+		for name, d := range before {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if _, err := l.SetDelay(name, of(d)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	restore = func(ctx context.Context) error {
+		return set(ctx, func(d shape.Delay) shape.Delay { return d })
+	}
+	return restore, set(ctx, func(d shape.Delay) shape.Delay { return shape.Delay{Limit: d.Limit} })
+}
+
 // SetDelay changes what happens to the packets of a link from now on, and what Verify takes for planned. Those under way keep
 // their times, and no later one overtakes them. It returns the time on the clock from which the change holds.
 //

@@ -1,6 +1,11 @@
 package replay
 
 import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +55,54 @@ func TestADownlinkIsProbedByTheEdge(t *testing.T) {
 	if r.Bytes <= 0 || r.Nanoseconds <= 0 || r.Bytes > r.Total-10e3 {
 		t.Errorf("a probe of the downlink over loopback found %+v", r)
 	}
+}
+
+// TestProbesTakeTheConnectionsThatWereMadeForThem counts the connections that stand: a probe that made one of its own would leave those.
+func TestProbesTakeTheConnectionsThatWereMadeForThem(t *testing.T) {
+	b := newBed(t, 1)
+	b.setup(nil, nil, func(s *Setup) {
+		if s.Role == Edge {
+			s.Probes = 2
+		}
+	})
+	stand := func() int { return established(t, b.address) }
+	if n := stand(); n != 2 {
+		t.Errorf("%d connections stand before the first probe, want 2", n)
+	}
+	for n, p := range []Probe{{Duration: int64(50 * time.Millisecond)}, {Duration: int64(50 * time.Millisecond), Down: true}, {Duration: int64(50 * time.Millisecond)}} {
+		if _, err := b.edges[0].Probe(b.ctx, p); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := stand(), max(0, 1-n); got != want {
+			t.Errorf("%d connections stand after probe %d, want %d", got, n, want)
+		}
+	}
+	b.expectNoFaults()
+}
+
+// established counts the connections of this host to an address.
+func established(t *testing.T, address string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(table)) {
+		// proc_net_tcp(5): number, local and remote address in hexadecimal, state (01: established).
+		if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", number)) && f[3] == "01" {
+			n++
+		}
+	}
+	return n
 }
 
 func TestAnEchoThatComesTwiceCountsOnce(t *testing.T) {

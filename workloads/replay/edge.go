@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type edge struct {
 	*node
 	tasks []*edgeTask
 	flows *flowSet
+	ahead []*net.TCPConn // for probes
 
 	// The loop's thread owns these.
 	schedule []capture
@@ -165,7 +167,7 @@ func (t *edgeTask) picture(frame uint64) []byte {
 	return picture
 }
 
-// connect opens one connection per task and per flow.
+// connect opens one connection per task and per flow, and those that probes are to find.
 func (e *edge) connect(ctx context.Context) error {
 	for _, t := range e.tasks {
 		c, err := openConnection(ctx, e.setup, Header{Kind: OpenStream, Stream: t.Stream}, t.Port)
@@ -188,7 +190,24 @@ func (e *edge) connect(ctx context.Context) error {
 			return fmt.Errorf("background flow %d of %s: %w", f.ID, f.Link, err)
 		}
 	}
+	for range e.setup.Probes {
+		c, err := dial(ctx, e.setup.Address, e.setup.Congestion, 0)
+		if err != nil {
+			return fmt.Errorf("connection for a probe: %w", err)
+		}
+		e.ahead = append(e.ahead, c)
+	}
 	return nil
+}
+
+// connection is one opened for what a header says: one that was made ahead, as long as there are any.
+func (e *edge) connection(ctx context.Context, h Header) (*net.TCPConn, error) {
+	if len(e.ahead) == 0 {
+		return openConnection(ctx, e.setup, h, 0)
+	}
+	c := e.ahead[0]
+	e.ahead = e.ahead[1:]
+	return announce(c, h)
 }
 
 func (e *edge) start(t0 int64) error {
@@ -372,4 +391,10 @@ func (e *edge) progress() Progress {
 	return Progress{Captured: e.captured.Load(), Sent: e.sent.Load(), Answered: e.answered.Load(), Dropped: e.dropped.Load()}
 }
 
-func (e *edge) close() error { return e.flows.stop() }
+func (e *edge) close() error {
+	err := e.flows.stop()
+	for _, c := range e.ahead {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}

@@ -24,7 +24,7 @@ func (e *edge) probe(ctx context.Context, p Probe) (ProbeResult, error) {
 	if p.Down {
 		return e.pull(ctx, p)
 	}
-	c, err := openConnection(ctx, e.setup, Header{Kind: OpenProbe, Frame: uint64(p.Skip)}, 0)
+	c, err := e.connection(ctx, Header{Kind: OpenProbe, Frame: uint64(p.Skip)})
 	if err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: %w", err)
 	}
@@ -64,7 +64,7 @@ func fill(c *net.TCPConn, duration int64) error {
 
 // pull has the cloud fill the downlink and measures what comes.
 func (e *edge) pull(ctx context.Context, p Probe) (ProbeResult, error) {
-	c, err := openConnection(ctx, e.setup, Header{Kind: OpenPull, Frame: uint64(p.Duration)}, 0)
+	c, err := e.connection(ctx, Header{Kind: OpenPull, Frame: uint64(p.Duration)})
 	if err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: %w", err)
 	}

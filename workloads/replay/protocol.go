@@ -38,6 +38,8 @@ type Setup struct {
 	Congestion string `json:"congestion,omitempty"`
 	// Beat is how often, in wall nanoseconds, the I/O thread's timer goes off during the replay to see how late it is; 0 is never.
 	Beat int64 `json:"beat,omitempty"`
+	// Probes is how many connections are made beside the tasks' for later calls of [Conn.Probe], one each (edge).
+	Probes int `json:"probes,omitempty"`
 	// Log is the path of the node's record log, made anew.
 	Log string `json:"log"`
 	// QueueLimit bounds the payloads waiting in this node, to be sent or for their tail. A frame beyond it is recorded and

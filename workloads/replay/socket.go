@@ -177,6 +177,11 @@ func openConnection(ctx context.Context, s Setup, h Header, port uint16) (*net.T
 	if err != nil {
 		return nil, err
 	}
+	return announce(c, h)
+}
+
+// announce says what a connection is for, and closes it if that cannot be said.
+func announce(c *net.TCPConn, h Header) (*net.TCPConn, error) {
 	if err := writeMessage(c, h, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("open a connection to the cloud: %w", err), c.Close())
 	}
