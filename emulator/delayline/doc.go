@@ -1,6 +1,6 @@
 // Package delayline delays, loses, reorders and duplicates packets in user space, for kernels without sch_netem.
 //
-// It is a process of its own with one real-time thread. Packets come in through a TUN device at the sender, wait there, and
+// It is a process of its own with a real-time thread for each core but one. Packets come in through a TUN device at the sender, wait there, and
 // go out through a TUN device in the next hop:
 //
 //	sender ──► TUN ──► [ law ─► fifo ] ──► TUN ──► routing hop, where the link is shaped

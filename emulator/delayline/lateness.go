@@ -40,6 +40,16 @@ func (h *histogram) add(v int64) {
 	h.max = max(h.max, v)
 }
 
+// merge adds what another histogram has counted.
+func (h *histogram) merge(o *histogram) {
+	for b := range h.counts {
+		h.counts[b] += o.counts[b]
+		h.sums[b] += o.sums[b]
+	}
+	h.total += o.total
+	h.max = max(h.max, o.max)
+}
+
 // quantile is a time that a share q of all does not exceed, 0 where nothing was counted.
 func (h *histogram) quantile(q float64) time.Duration {
 	rank := int64(q*float64(h.total-1)) + 1

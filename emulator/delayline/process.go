@@ -33,7 +33,9 @@ type Command struct {
 type Way struct {
 	Link    string
 	In, Out *os.File
-	Seed    uint64
+	// Pair numbers the two ends of the link, from 0: the ways up and down between them have the same.
+	Pair int
+	Seed uint64
 }
 
 // Line is a running delay line. Its methods may be called concurrently.
@@ -114,7 +116,7 @@ func (l *Line) setUp(ways []Way) error {
 	var config []wayConfig
 	for i, w := range ways {
 		l.links[w.Link] = i
-		config = append(config, wayConfig{Link: w.Link, In: fd(w.In), Out: fd(w.Out), Seed: w.Seed})
+		config = append(config, wayConfig{Link: w.Link, In: fd(w.In), Out: fd(w.Out), Pair: w.Pair, Seed: w.Seed})
 	}
 	_, err := l.ask(request{Setup: config})
 	return err

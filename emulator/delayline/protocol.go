@@ -19,6 +19,7 @@ type wayConfig struct {
 	Link string `json:"link"`
 	In   int    `json:"in"`
 	Out  int    `json:"out"`
+	Pair int    `json:"pair"`
 	Seed uint64 `json:"seed"`
 }
 

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/splitbed/splitbed/internal/clock"
 )
 
 // controlFD is the process's end of the socket; the devices' descriptors follow it.
@@ -29,43 +32,43 @@ func Serve(ctx context.Context) error {
 	if err := requests.Decode(&first); err != nil {
 		return fmt.Errorf("the delay line is started by splitbed, not by hand: %w", err)
 	}
-	l, err := open(first.Setup)
+	c, err := open(first.Setup)
 	if err != nil {
 		return errors.Join(err, answers.Encode(answer{Error: err.Error()}))
 	}
-	l.start()
-	if err := answers.Encode(answer{At: l.now()}); err != nil {
+	c.start()
+	if err := answers.Encode(answer{At: clock.Now()}); err != nil {
 		return err
 	}
 	obeyed := make(chan error, 1)
-	go func() { obeyed <- l.serve(requests, answers) }()
+	go func() { obeyed <- c.serve(requests, answers) }()
 	select {
 	case err = <-obeyed:
-	case <-l.ended:
-		return errors.Join(errStopped, l.err)
+	case <-c.ended:
+		return c.failed()
 	case <-ctx.Done():
 	}
-	return errors.Join(err, l.stop())
+	return errors.Join(err, c.stop())
 }
 
-// open makes the line of the descriptors that were inherited.
-func open(config []wayConfig) (*line, error) {
+// open makes the threads of the descriptors that were inherited.
+func open(config []wayConfig) (*crew, error) {
 	var ways []*way
-	for _, c := range config {
+	for i, c := range config {
 		for _, fd := range []int{c.In, c.Out} {
 			if err := unix.SetNonblock(fd, true); err != nil {
 				return nil, fmt.Errorf("device of %s: %w", c.Link, err)
 			}
 		}
-		w := &way{in: c.In, out: c.Out, law: newLaw(c.Seed)}
+		w := &way{index: i, pair: c.Pair, in: c.In, out: c.Out, law: newLaw(c.Seed)}
 		w.count.Link = c.Link
 		ways = append(ways, w)
 	}
-	return newLine(ways)
+	return newCrew(ways, runtime.NumCPU())
 }
 
 // serve answers the harness until it closes the socket.
-func (l *line) serve(requests *json.Decoder, answers *json.Encoder) error {
+func (c *crew) serve(requests *json.Decoder, answers *json.Encoder) error {
 	for {
 		var q request
 		err := requests.Decode(&q)
@@ -75,32 +78,30 @@ func (l *line) serve(requests *json.Decoder, answers *json.Encoder) error {
 		if err != nil {
 			return fmt.Errorf("read a request: %w", err)
 		}
-		var a answer
-		if err := l.call(func() { a = l.answer(q) }); err != nil {
-			return err
-		}
-		if err := answers.Encode(a); err != nil {
+		if err := answers.Encode(c.answer(q)); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
 }
 
-// answer runs on the line's thread.
-func (l *line) answer(q request) answer {
-	a := answer{At: l.now()}
+func (c *crew) answer(q request) answer {
+	a := answer{At: clock.Now()}
+	var err error
 	if q.Report {
-		report := l.report()
+		var report Report
+		report, err = c.report()
 		a.Report = &report
 	}
 	if q.Reset {
-		l.reset()
+		err = errors.Join(err, c.each((*line).reset))
 	}
 	if q.Set != nil {
-		if q.Set.Way < 0 || q.Set.Way >= len(l.ways) {
-			a.Error = fmt.Sprintf("no way %d", q.Set.Way)
-			return a
-		}
-		a.At = l.set(l.ways[q.Set.Way], q.Set.Delay)
+		var setErr error
+		a.At, setErr = c.set(*q.Set)
+		err = errors.Join(err, setErr)
+	}
+	if err != nil {
+		a.Error = err.Error()
 	}
 	return a
 }

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/features"
@@ -73,6 +74,7 @@ func (l *Live) startLine(ctx context.Context, journal object.Journal) (err error
 		}
 	}
 	var ways []delayline.Way
+	pairs := map[string]int{} // by the edge
 	for _, k := range l.net.Links {
 		if !k.inUserSpace() {
 			continue
@@ -81,7 +83,11 @@ func (l *Live) startLine(ctx context.Context, journal object.Journal) (err error
 		if in == nil || out == nil {
 			return fmt.Errorf("%s: the network lists no TUN device %s or %s", k.Name, k.DelayAt, k.Exit)
 		}
-		ways = append(ways, delayline.Way{Link: k.Name, In: in, Out: out, Seed: seedOf(l.net.Seed, k.Name)})
+		edge, _, _ := strings.Cut(k.Name, ".")
+		if _, known := pairs[edge]; !known {
+			pairs[edge] = len(pairs)
+		}
+		ways = append(ways, delayline.Way{Link: k.Name, In: in, Out: out, Pair: pairs[edge], Seed: seedOf(l.net.Seed, k.Name)})
 	}
 	l.line, err = delayline.Start(ctx, l.command, l.net.Line, ways, journal)
 	return err

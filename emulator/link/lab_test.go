@@ -183,6 +183,9 @@ func (l *lab) connectFrom(t testing.TB, from, to string, source int) (sender, re
 		return errors.Join(unix.Bind(sender, sockaddrAt(local, source)), unix.Connect(sender, sockaddr(remote)))
 	})
 	receiver, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	for err == unix.EINTR {
+		receiver, _, err = unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,11 +65,11 @@ func BenchmarkDelayLine(b *testing.B) {
 				if err := l.Line().Reset(); err != nil {
 					b.Fatal(err)
 				}
-				before, started := cpuOf(b, l.Line().PID()), clock.Now()
+				before, ends, started := cpuOf(b, l.Line().PID()), cpuOf(b, os.Getpid()), clock.Now()
 				if err := onTime(flows...); err != nil {
 					b.Fatal(err)
 				}
-				used := cpuOf(b, l.Line().PID()) - before
+				used, atEnds := cpuOf(b, l.Line().PID())-before, cpuOf(b, os.Getpid())-ends
 				r := l.report(b)
 				sum := units.Rate(0)
 				for _, g := range goodput {
@@ -77,7 +77,15 @@ func BenchmarkDelayLine(b *testing.B) {
 				}
 				b.ReportMetric(float64(sum)/1e6, "Mb/s")
 				b.ReportMetric(float64(slices.Min(goodput))/1e6, "Mb/s-least")
-				b.ReportMetric(used.Seconds()/clock.Since(started).Seconds(), "cores")
+				took := clock.Since(started)
+				packets := int64(0)
+				for _, w := range r.Ways {
+					packets += w.Packets
+				}
+				b.ReportMetric(used.Seconds()/took.Seconds(), "cores")
+				b.ReportMetric(atEnds.Seconds()/took.Seconds(), "cores-ends")
+				b.ReportMetric(float64(packets)/took.Seconds(), "packets/s")
+				b.ReportMetric(used.Seconds()*1e6/float64(packets), "µs/packet")
 				b.ReportMetric(r.P50.Seconds()*1e3, "ms-late-p50")
 				b.ReportMetric(r.P99.Seconds()*1e3, "ms-late-p99")
 			}
