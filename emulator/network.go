@@ -298,15 +298,7 @@ func (b *builder) delay(s sender, way []topologies.Link) (device string, via lin
 		return device, via
 	}
 	l := &b.net.Links[len(b.net.Links)-1]
-	delay, err := shape.NewDelay(b.opt.Dilation, way...)
-	queue := 0
-	if delay != nil {
-		queue = tunQueue(delay.Limit)
-	} else if err == nil && slices.Contains(b.opt.Adjustable, l.Name) {
-		var passage shape.Delay
-		passage, err = shape.NewPassage(b.opt.Dilation, way...)
-		delay, queue = &passage, tunQueue(math.MaxUint32) // for whatever is set later
-	}
+	delay, queue, err := b.passage(l.Name, way)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", l.Name, err))
 		return device, via
@@ -323,6 +315,41 @@ func (b *builder) delay(s sender, way []topologies.Link) (device string, via lin
 	b.tun(link.Tun{Place: l.Exit, Queue: tunQueue(0)})
 	b.net.Line, b.net.Seed = b.object("_line"), b.opt.Seed
 	return s.mouth, link.MAC{}
+}
+
+// passage is what delays the packets of a way, and the queue in front of it; nil where nothing does.
+func (b *builder) passage(name string, way []topologies.Link) (*shape.Delay, int, error) {
+	delay, err := shape.NewDelay(b.opt.Dilation, way...)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case delay != nil:
+		return delay, tunQueue(delay.Limit), nil
+	case slices.Contains(b.opt.Adjustable, name):
+		passage, err := shape.NewPassage(b.opt.Dilation, way...)
+		return &passage, tunQueue(math.MaxUint32), err // for whatever is set later
+	}
+	return nil, 0, nil
+}
+
+// DelayedLinks tells of each uplink and downlink of an expanded topology's edges whether its packets are delayed, lost, reordered or
+// duplicated, or may be while the network stands. It is the same at every dilation.
+func DelayedLinks(t *topologies.Topology, opt Options) (map[string]bool, error) {
+	opt.Dilation = 1
+	b := &builder{topo: t, opt: opt}
+	delayed := map[string]bool{}
+	for i, e := range t.Edges {
+		b.path = append(b.path, t.Path(i))
+		up, down := b.ways(i)
+		for name, way := range map[string][]topologies.Link{uplinkName(e.Name): up, downlinkName(e.Name): down} {
+			delay, _, err := b.passage(name, way)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			delayed[name] = delay != nil
+		}
+	}
+	return delayed, nil
 }
 
 // tunQueue is the queue of a device in front of the delay line. It has room for all that may be under way, so that nothing is lost

@@ -16,6 +16,14 @@ const (
 	// core-seconds for a gigabit of unsegmented 1514-byte packets.
 	corePerPacket = 18e-6
 
+	// corePerDelayed is the core time that a packet costs more where it passes the delay line, and lineCorePerPacket what of a core
+	// it takes of the line's thread, in which the kernel also forwards it: BenchmarkDelayLine, see docs/fidelity.md.
+	corePerDelayed, lineCorePerPacket = 17e-6, 15e-6
+
+	// lineShare is the part of a core that a thread of the delay line may be busy for: then packets go on on time, and beyond it
+	// they wait for each other and for whatever else holds the core.
+	lineShare = 0.5
+
 	// tailSlack is how much longer than counted operations say the upper layers take on a core: fully
 	// connected layers are bound by memory and reach about half of the convolutions' rate.
 	tailSlack = 2
@@ -33,15 +41,19 @@ type Budget struct {
 	Cloud float64 `json:"cloud"`
 	// Network is what moving the scheduled packets is expected to cost.
 	Network float64 `json:"network"`
+	// Delays is what their passing the delay line costs beyond that, and Line what of it the busiest of the line's threads has to
+	// do in the busiest span: that cannot be divided among cores. Both are 0 where the kernel delays packets, or nothing does.
+	Delays float64 `json:"delays,omitempty"`
+	Line   float64 `json:"line,omitempty"`
 }
 
 // Cores is the whole budget.
-func (b Budget) Cores() float64 { return b.Edges + b.Cloud + b.Network }
+func (b Budget) Cores() float64 { return b.Edges + b.Cloud + b.Network + b.Delays }
 
-// SmallestDilation is the smallest dilation at which the budget fits into [HostShare] of the host's cores
-// and the host's timers are exact enough for the shortest deadline. It is rounded up to two digits.
+// SmallestDilation is the smallest dilation at which the budget fits into [HostShare] of the host's cores, no thread of the delay
+// line has too much to do, and the host's timers are exact enough for the shortest deadline. It is rounded up to two digits.
 func (b Budget) SmallestDilation(host Host, deadline units.Virtual) units.Dilation {
-	d := b.Cores() / (HostShare * float64(host.Cores))
+	d := max(b.Cores()/(HostShare*float64(host.Cores)), b.Line/lineShare)
 	if deadline > 0 {
 		d = max(d, host.TimerP99/(timerShare*deadline.Seconds()))
 	}
@@ -53,24 +65,48 @@ func (b Budget) SmallestDilation(host Host, deadline units.Virtual) units.Dilati
 
 // Fits tells whether the budget fits the host at this dilation.
 func (b Budget) Fits(host Host, d units.Dilation) bool {
-	return b.Cores()/float64(d) <= HostShare*float64(host.Cores)+1e-9
+	const rounding = 1e-9
+	return b.Cores()/float64(d) <= HostShare*float64(host.Cores)+rounding && b.Line/float64(d) <= lineShare+rounding
 }
 
-// chooseDilation is the dilation a run gets: the one asked for, or, for auto (0), the smallest that fits.
-// A dilation that does not fit is refused, unless overcommit says to try it.
-func chooseDilation(asked units.Dilation, b Budget, host Host, deadline units.Virtual, overcommit bool) (units.Dilation, error) {
-	smallest := b.SmallestDilation(host, deadline)
+// need says in words what the budget takes at a dilation and what there is.
+func (b Budget) need(host Host, d units.Dilation) string {
+	at := func(cores float64) float64 { return cores / float64(d) }
+	text := fmt.Sprintf("%.2f cores are needed at dilation %g (edges %.2f, cloud %.2f, network %.2f, delays %.2f) and %.2f of %d may be used",
+		at(b.Cores()), float64(d), at(b.Edges), at(b.Cloud), at(b.Network), at(b.Delays), HostShare*float64(host.Cores), host.Cores)
+	if at(b.Line) > lineShare {
+		text += fmt.Sprintf("; a thread of the delay line would be busy for %.2f of the time and may be for %.2f", at(b.Line), lineShare)
+	}
+	return text
+}
+
+// chooseDilation is the dilation a run gets, and its budget: the one asked for, or, for auto (0), the smallest that fits.
+// A dilation that does not fit is refused, unless overcommit says to try it. The budget may grow with the dilation, as slower links
+// are sent smaller packets.
+func chooseDilation(asked units.Dilation, budget func(units.Dilation) (Budget, error), host Host, deadline units.Virtual, overcommit bool) (units.Dilation, Budget, error) {
+	b, err := budget(max(asked, 1))
+	if err != nil || asked != 0 && (b.Fits(host, asked) || overcommit) {
+		return asked, b, err
+	}
+	smallest, at := units.Dilation(1), b
+	if asked != 0 {
+		smallest = asked
+	}
+	for {
+		next := at.SmallestDilation(host, deadline)
+		if next <= smallest {
+			break
+		}
+		smallest = next
+		if at, err = budget(smallest); err != nil {
+			return 0, b, err
+		}
+	}
 	if asked == 0 {
-		return smallest, nil
+		return smallest, at, nil
 	}
-	if b.Fits(host, asked) || overcommit {
-		return asked, nil
-	}
-	return 0, inputError(fmt.Errorf(
-		"the budgets do not fit this host: %.2f cores are needed at dilation %g (edges %.2f, cloud %.2f, network %.2f) and %.2f of %d may be used; "+
-			"use --dilation %g or more, or --overcommit to try it all the same",
-		b.Cores()/float64(asked), float64(asked), b.Edges/float64(asked), b.Cloud/float64(asked), b.Network/float64(asked),
-		HostShare*float64(host.Cores), host.Cores, float64(smallest)))
+	return 0, b, inputError(fmt.Errorf("the budgets do not fit this host: %s; use --dilation %g or more, or --overcommit to try it all the same",
+		b.need(host, asked), float64(smallest)))
 }
 
 // packetCores is the CPU, in cores, that a flow of this goodput costs in full-size packets.
@@ -79,8 +115,8 @@ func packetCores(r units.Rate) float64 {
 }
 
 // budget is the CPU a plan needs of this host: the quota of every edge that has layers to compute, the
-// cloud's, and what the packets cost.
-func (s *system) budget(p *Plan) Budget {
+// cloud's, and what the packets cost at a dilation.
+func (s *system) budget(p *Plan, d units.Dilation) (Budget, error) {
 	perCore := p.Host.FLOPSPerCore()
 	var b Budget
 	computes := p.computes()
@@ -101,12 +137,14 @@ func (s *system) budget(p *Plan) Budget {
 		traffic += float64(s.load(flow))
 	}
 	b.Network = packetCores(units.Rate(traffic))
-	return b
+	delayed, err := p.lineLoad(s, d)
+	b.Delays, b.Line = delayed.mean*corePerDelayed, delayed.busiest*lineCorePerPacket
+	return b, err
 }
 
 // chooseDilation gives the plan its budget and dilation.
 func (p *Plan) chooseDilation(s *system, asked units.Dilation, overcommit bool) (err error) {
-	p.Budget = s.budget(p)
-	p.Dilation, err = chooseDilation(asked, p.Budget, p.Host, p.shortestDeadline(), overcommit)
+	budget := func(d units.Dilation) (Budget, error) { return s.budget(p, d) }
+	p.Dilation, p.Budget, err = chooseDilation(asked, budget, p.Host, p.shortestDeadline(), overcommit)
 	return err
 }

@@ -13,9 +13,6 @@ import (
 
 // planNetwork decides every object of the emulation.
 func (p *Plan) planNetwork(s *system) (err error) {
-	if p.delays, err = p.chooseDelay(); err != nil {
-		return err
-	}
 	p.Network, err = emulator.NewPlan(p.Run, s.topology, p.networkOptions())
 	return err
 }

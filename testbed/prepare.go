@@ -67,6 +67,9 @@ func prepare(ctx context.Context, e *Experiment, o Options) (*Plan, error) {
 	if p.Host, err = Calibrate(ctx, o.Store); err != nil {
 		return nil, err
 	}
+	if p.delays, err = p.chooseDelay(); err != nil {
+		return nil, err
+	}
 	if err := p.chooseDilation(s, e.Emulation.Dilation, o.Overcommit); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // probeTogether is the sum of rates (wall) of the links that are probed at a time. Slow links need long
-// probes and little of the host, fast ones the opposite.
+// probes and little of the host, fast ones the opposite. A single thread of a delay line carries so much.
 const probeTogether = units.Rate(200e6)
 
 const (

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/splitbed/splitbed/emulator/fidelity"
+	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/testutil"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/results"
@@ -31,9 +32,12 @@ func TestTheNextDilationFollowsFromTheWorstCheck(t *testing.T) {
 		now    units.Dilation
 		want   units.Dilation
 	}{
-		"all hold":                      {[]fidelity.Check{late(1)}, 2, 0},
-		"half as late again":            {[]fidelity.Check{late(4.4)}, 2, 3},
-		"three times as late":           {[]fidelity.Check{late(12)}, 1.1, 3.3},
+		"all hold":            {[]fidelity.Check{late(1)}, 2, 0},
+		"half as late again":  {[]fidelity.Check{late(4.4)}, 2, 3},
+		"three times as late": {[]fidelity.Check{late(12)}, 1.1, 3.3},
+		"the delay line late": {[]fidelity.Check{fidelity.DelayLine(units.Virtual(12e6), deadline)}, 1, 3},
+		// 0.5 is 3.37 times what a tenth and two packets of 62.5 kB allow.
+		"a queue too long, and late":    {[]fidelity.Check{fidelity.QueueProbe("gw.uplink", 1.5, shape.Egress{Limit: 62_500}), late(4.4)}, 2, 6.8},
 		"hopelessly late, in steps":     {[]fidelity.Check{late(400)}, 2, 8},
 		"half the rate, and late":       {[]fidelity.Check{slow, late(4.4)}, 10, 20},
 		"faster than planned":           {[]fidelity.Check{fast, late(12)}, 2, 0},

@@ -34,8 +34,7 @@ func (p *Plan) warnings() []string {
 		}
 	}
 	if !p.Budget.Fits(p.Host, p.Dilation) {
-		all = append(all, fmt.Sprintf("the budgets need %.2f cores and %.2f of %d may be planned for: the run was overcommitted",
-			p.Budget.Cores()/float64(p.Dilation), HostShare*float64(p.Host.Cores), p.Host.Cores))
+		all = append(all, fmt.Sprintf("the run was overcommitted: %s", p.Budget.need(p.Host, p.Dilation)))
 	}
 	return all
 }

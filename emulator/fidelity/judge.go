@@ -94,7 +94,8 @@ func QueueResolution(e shape.Egress) float64 { return 2 * float64(shape.Frame) /
 func QueueProbe(subject string, ratio float64, e shape.Egress) Check {
 	c := Check{Name: "queue_probe", Subject: subject, Value: ratio, Limit: QueueTolerance + QueueResolution(e)}
 	if c.OK = math.Abs(ratio-1) <= c.Limit; !c.OK {
-		if ratio < 1 {
+		// Packets that go on late, or a load that comes late, make it longer or shorter; by less where time goes slower.
+		if c.Cure = (ratio - 1) / c.Limit; ratio < 1 {
 			c.Cure = 1 / max(ratio, 0.1)
 		}
 		c.Advice = fmt.Sprintf("congestion on %s lasts longer or shorter than planned: its queue could not be kept full, or is not the planned one; raise the dilation, or look at its qdiscs", subject)
