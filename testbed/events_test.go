@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,26 +17,35 @@ import (
 const eventful = `
 name: eventful
 topology:
-  name: three
+  name: four
   edges:
-    - {name: dying, compute: 40GFLOPS, uplink: {rate: 10Mbps}}
-    - {name: changing, compute: 40GFLOPS, uplink: {rate: 20Mbps}}
-    - {name: traced, compute: 40GFLOPS, uplink: {trace: TRACE}}
+    - {name: dying, compute: 30GFLOPS, uplink: {rate: 10Mbps}}
+    - {name: changing, compute: 30GFLOPS, uplink: {rate: 20Mbps}}
+    - {name: traced, compute: 30GFLOPS, uplink: {trace: TRACE}}
+    - {name: wavering, compute: 30GFLOPS, uplink: {rate: 20Mbps}}
 workload:
   name: doors
   tasks: [{name: door, model: cnn1, input: 60kB, fps: 4}]
-  background: [{link: changing.uplink, kind: bulk}, {link: traced.uplink, kind: bulk}]
+  background:
+    - {link: changing.uplink, kind: bulk}
+    - {link: traced.uplink, kind: bulk}
+    - {link: wavering.downlink, kind: {udp: {rate: 4Mbps, packet: 500B}}, start: 2600ms, stop: 3200ms}
+    - {link: wavering.downlink, kind: {udp: {rate: 4Mbps, packet: 500B}}, start: 3400ms, stop: 4s}
 scheduler: {algorithm: "fixed:2"}
-emulation: {warmup: 500ms, duration: 4s}
+emulation: {tcp: {congestion: reno}, warmup: 500ms, duration: 4s}
 events:
+  - {at: 750ms, link: wavering.uplink, set: {rate: 8Mbps}}
+  - {at: 2600ms, link: wavering.uplink, set: {delay: 30ms}}
+  - {at: 3300ms, link: wavering.downlink, set: {loss: 20%}}
   - {at: 3s, kill: dying}
   - {at: 1s, link: changing.uplink, set: {rate: 5Mbps}}
   - {at: 2s, link: changing.uplink, set: {down: true}}
   - {at: 2300ms, link: changing.uplink, set: {down: false, rate: 10Mbps}}
 `
 
-// TestLinksAndNodesDoWhatTheirEventsSay has a link that becomes slower, goes down and comes back, one that follows a trace, and an
-// edge that is killed, each beside the others in one run, which is valid for all that.
+// TestLinksAndNodesDoWhatTheirEventsSay has a link that becomes slower, goes down and comes back, one that follows a trace, an
+// edge that is killed, and one whose links become slower, longer and lossy as was predicted, each beside the others in one run, which is
+// valid for all that.
 func TestLinksAndNodesDoWhatTheirEventsSay(t *testing.T) {
 	testutil.NeedsRoot(t)
 	testutil.NeedsEngine(t)
@@ -53,10 +63,13 @@ func TestLinksAndNodesDoWhatTheirEventsSay(t *testing.T) {
 	s, frames := runValidIn(t, e, Options{}, &out)
 
 	wantChanges := []results.Change{
+		{At: 0.75, Subject: "wavering.uplink", Change: "rate 8Mbps"},
 		{At: 1, Subject: "changing.uplink", Change: "rate 5Mbps"},
 		{At: 2, Subject: "changing.uplink", Change: "down"},
 		{At: 2.3, Subject: "changing.uplink", Change: "rate 10Mbps, up"},
+		{At: 2.6, Subject: "wavering.uplink", Change: "delay 30ms"},
 		{At: 3, Subject: "dying", Change: "killed"},
+		{At: 3.3, Subject: "wavering.downlink", Change: "loss 20%"},
 	}
 	if len(s.Changes) != len(wantChanges) {
 		t.Fatalf("changes %+v, want %+v", s.Changes, wantChanges)
@@ -93,6 +106,60 @@ func TestLinksAndNodesDoWhatTheirEventsSay(t *testing.T) {
 			t.Errorf("frame %d, captured at %.3f s, is %s; its edge was killed at 3 s", f.Frame, f.Captured, f.Status)
 		}
 	}
+	checkWavering(t, e, s, window(frames, "wavering"))
+}
+
+// checkWavering holds what became of one edge's links against the model of the same events. Alone on its uplink, a frame takes what was
+// predicted within 5 %, as without events: most frames come after the rate fell to two fifths.
+func checkWavering(t *testing.T, e *Experiment, s results.Summary, frames []results.Frame) {
+	t.Helper()
+	there := slices.IndexFunc(s.Tasks, func(task results.TaskSummary) bool { return task.Edge == "wavering" })
+	if there < 0 {
+		t.Fatalf("no task at the edge among %+v", s.Tasks)
+	}
+	got, want := float64(s.Tasks[there].Transfer.P50), float64(s.Tasks[there].Predicted)
+	t.Logf("median transfer %.5f s, predicted %.5f s", got, want)
+	if !(math.Abs(got/want-1) < 0.05) {
+		t.Errorf("median transfer %.4g s, predicted %.4g s; want them within 5 %%", got, want)
+	}
+	_, out := simulated(t, e)
+	all, err := results.ReadFrames(filepath.Join(out, framesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := window(all, "wavering")
+	for name, frames := range map[string][]results.Frame{"measured": frames, "in the model": model} {
+		fast, slow, far := transferBetween(frames, 0, 0.75), transferBetween(frames, 0.75, 2.6), transferBetween(frames, 2.6, 3.3)
+		t.Logf("median transfer %s: %.4f s, slower %.4f s, with a delay %.4f s", name, fast, slow, far)
+		// A tenth of the delay is some milliseconds, of which the delay line may be late by tenths.
+		if !(math.Abs(far-slow-0.03) < 0.003) {
+			t.Errorf("a delay of 30 ms made transfers %s take %.4f s instead of %.4f s", name, far, slow)
+		}
+	}
+	// Packets lost at random: their share is in its interval but for once in a thousand runs.
+	for n, want := range []float64{0, 0.2} {
+		b := s.Background[2+n]
+		low, high := results.Interval(int(b.Offered-b.Delivered), int(b.Offered), 0.999)
+		t.Logf("%d of %d packets were lost, planned are %g %%", b.Offered-b.Delivered, b.Offered, 100*want)
+		if b.Link != "wavering.downlink" || b.Offered < 500 || !(low <= want && want <= high) {
+			t.Errorf("%s: %d of %d packets were lost, planned are %g %%", b.Link, b.Offered-b.Delivered, b.Offered, 100*want)
+		}
+	}
+}
+
+// transferBetween is the median transfer latency of the frames that were captured, and received, in a part of the window.
+func transferBetween(frames []results.Frame, from, to float64) float64 {
+	var all []float64
+	for _, f := range frames {
+		if f.Captured >= from && f.Received < to {
+			all = append(all, f.Transfer())
+		}
+	}
+	if len(all) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // carriedBetween is what a link carried, in bits per second, between the first and the last sample of a span, and what it was set to
