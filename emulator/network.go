@@ -22,10 +22,6 @@ const InitialWindow = 10
 // like everything else.
 const MinRTO = units.Virtual(200 * time.Millisecond)
 
-// The links of an edge or a trunk.
-func uplinkName(of string) string   { return of + ".uplink" }
-func downlinkName(of string) string { return of + ".downlink" }
-
 // builder collects a network. Namespaces are made first, so that routes can be added to them by index.
 type builder struct {
 	run        string
@@ -151,10 +147,10 @@ func (b *builder) window() units.Bytes {
 // ways are the links from edge i to the cloud and back, its own first.
 func (b *builder) ways(i int) (up, down []topologies.Link) {
 	e := b.topo.Edges[i]
-	up, down = []topologies.Link{b.now(uplinkName(e.Name), e.Uplink)}, []topologies.Link{b.now(downlinkName(e.Name), *e.Downlink)}
+	up, down = []topologies.Link{b.now(topologies.Uplink(e.Name), e.Uplink)}, []topologies.Link{b.now(topologies.Downlink(e.Name), *e.Downlink)}
 	for _, j := range b.path[i] {
 		t := b.topo.Trunks[j]
-		up, down = append(up, b.now(uplinkName(t.Name), t.Link)), append(down, b.now(downlinkName(t.Name), t.Link))
+		up, down = append(up, b.now(topologies.Uplink(t.Name), t.Link)), append(down, b.now(topologies.Downlink(t.Name), t.Link))
 	}
 	return up, down
 }
@@ -190,8 +186,8 @@ func (b *builder) addTrunk(j int) {
 	b.pair(link.End{Namespace: upper.Namespace, Device: upper.Device, MAC: trunkUpper.mac(j)},
 		link.End{Namespace: lower.Namespace, Device: lower.Device, MAC: trunkLower.mac(j)})
 	up, down := b.smallestBelow(j)
-	b.link(uplinkName(t.Name), lower, t.Link, up)
-	b.link(downlinkName(t.Name), upper, t.Link, down)
+	b.link(topologies.Uplink(t.Name), lower, t.Link, up)
+	b.link(topologies.Downlink(t.Name), upper, t.Link, down)
 }
 
 // smallestBelow is the smallest transfer, each way, of the edges whose way leads over trunk j.
@@ -203,8 +199,8 @@ func (b *builder) smallestBelow(j int) (up, down units.Bytes) {
 	}
 	for i, e := range b.topo.Edges {
 		if slices.Contains(b.path[i], j) {
-			smaller(&up, uplinkName(e.Name))
-			smaller(&down, downlinkName(e.Name))
+			smaller(&up, topologies.Uplink(e.Name))
+			smaller(&down, topologies.Downlink(e.Name))
 		}
 	}
 	return up, down
@@ -216,7 +212,7 @@ func (b *builder) addEdge(i int) {
 	d := b.opt.Dilation
 	edge, cloud := edgeAddress(i), cloudAddress(i)
 	up, down := b.ways(i)
-	upSegments, downSegments := shape.GSOSegments(d, append(b.slowest(i, up, uplinkName), b.reservedBy(e.Name)...)...), shape.GSOSegments(d, b.slowest(i, down, downlinkName)...)
+	upSegments, downSegments := shape.GSOSegments(d, append(b.slowest(i, up, topologies.Uplink), b.reservedBy(e.Name)...)...), shape.GSOSegments(d, b.slowest(i, down, topologies.Downlink)...)
 
 	b.pair(link.End{Namespace: b.router(), Device: edgeHop.device(i), MAC: edgeHop.mac(i)},
 		link.End{Namespace: e.Name, Device: edgeEnd.device(i), MAC: edgeEnd.mac(i), Addresses: []netip.Addr{edge}, GSOSegments: upSegments})
@@ -232,11 +228,11 @@ func (b *builder) addEdge(i int) {
 		link.End{Namespace: CloudName, Device: cloudEnd.device(i), MAC: cloudEnd.mac(i), Addresses: []netip.Addr{cloud}, GSOSegments: downSegments})
 	b.route(last, cloud, cloudHop.device(i), cloudEnd.mac(i), netip.Addr{})
 
-	name := uplinkName(e.Name)
+	name := topologies.Uplink(e.Name)
 	b.link(name, link.Place{Namespace: b.router(), Device: uplinkDevice}, e.Uplink, b.opt.SmallestTransfer[name])
 	out, via := b.delay(sender{link.Place{Namespace: e.Name, Device: edgeEnd.device(i)}, edgeHop.mac(i), b.router(), edgeMouth.device(i), upSegments}, up)
 	b.route(e.Name, cloud, out, via, edge)
-	name = downlinkName(e.Name)
+	name = topologies.Downlink(e.Name)
 	b.link(name, link.Place{Namespace: b.router(), Device: edgeHop.device(i)}, *e.Downlink, b.opt.SmallestTransfer[name])
 	out, via = b.delay(sender{link.Place{Namespace: CloudName, Device: cloudEnd.device(i)}, cloudHop.mac(i), last, cloudMouth.device(i), downSegments}, down)
 	b.route(CloudName, edge, out, via, cloud)

@@ -11,7 +11,7 @@ import (
 )
 
 // CloudName is the name of the node that runs the upper halves.
-const CloudName = "cloud"
+const CloudName = topologies.CloudName
 
 // Plan is a testbed on paper: every object and parameter that follows from a topology. All of its times and rates are
 // wall time.

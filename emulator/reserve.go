@@ -47,9 +47,9 @@ func (b *builder) reserve() {
 			continue // an edge without a way has no links to divide
 		}
 		here := reservation{r, edgeAddress(i)}
-		b.reserved[uplinkName(r.Edge)] = append(b.reserved[uplinkName(r.Edge)], here)
+		b.reserved[topologies.Uplink(r.Edge)] = append(b.reserved[topologies.Uplink(r.Edge)], here)
 		for _, j := range b.path[i] {
-			name := uplinkName(b.topo.Trunks[j].Name)
+			name := topologies.Uplink(b.topo.Trunks[j].Name)
 			b.reserved[name] = append(b.reserved[name], here)
 		}
 	}
@@ -72,7 +72,7 @@ func (b *builder) divide(k *link.Link, l topologies.Link) error {
 	k.Rest = &rest
 	for n, c := range classes {
 		name := k.Name + "/" + here[n].Task
-		if k.Name != uplinkName(here[n].Edge) {
+		if k.Name != topologies.Uplink(here[n].Edge) {
 			name += "@" + here[n].Edge
 		}
 		k.Classes = append(k.Classes, link.Class{Name: name, Source: here[n].source, Port: here[n].Port, Class: c})
@@ -83,7 +83,7 @@ func (b *builder) divide(k *link.Link, l topologies.Link) error {
 // reservedBy lists an edge's reservations as links, as which the packets of its frames meet them.
 func (b *builder) reservedBy(edge string) []topologies.Link {
 	var classes []topologies.Link
-	for _, r := range b.reserved[uplinkName(edge)] {
+	for _, r := range b.reserved[topologies.Uplink(edge)] {
 		classes = append(classes, topologies.Link{Rate: r.Rate, Queue: r.Rate.Time(topologies.Packet * 16)})
 	}
 	return classes

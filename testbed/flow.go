@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
@@ -34,9 +33,9 @@ type Flow struct {
 func (s *system) flows(duration units.Virtual, seed uint64) []Flow {
 	var all []Flow
 	for i, b := range s.workload.Background {
-		edge, direction, _ := strings.Cut(b.Link, ".")
+		edge, up, _ := topologies.SplitLink(b.Link)
 		f := Flow{
-			Link: b.Link, Edge: edge, Up: direction == "uplink", Traffic: b.Traffic, Flows: b.Flows, Congestion: b.Congestion,
+			Link: b.Link, Edge: edge, Up: up, Traffic: b.Traffic, Flows: b.Flows, Congestion: b.Congestion,
 			Start: b.Start, Stop: b.Stop,
 		}
 		if f.Stop == 0 || f.Stop > duration {

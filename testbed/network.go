@@ -9,6 +9,7 @@ import (
 	"github.com/splitbed/splitbed/emulator/shape"
 	"github.com/splitbed/splitbed/internal/units"
 	"github.com/splitbed/splitbed/scheduler"
+	"github.com/splitbed/splitbed/topologies"
 )
 
 // planNetwork decides every object of the emulation.
@@ -92,9 +93,9 @@ func (p *Plan) smallestTransfers() map[string]units.Bytes {
 	return smallest
 }
 
-func uplink(edge string) string { return edge + ".uplink" }
+func uplink(edge string) string { return topologies.Uplink(edge) }
 
-func downlink(edge string) string { return edge + ".downlink" }
+func downlink(edge string) string { return topologies.Downlink(edge) }
 
 // fluid asks the model of the network when every frame of every stream is ready and received. Where round trips take no time,
 // no window matters and data are a fluid; elsewhere they are packets of TCP's. Background traffic is not in the model. Bursts are those

@@ -2,7 +2,6 @@ package topologies
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/splitbed/splitbed/internal/spec"
@@ -131,43 +130,4 @@ func (s State) Check(c spec.Cursor, change Change) error {
 		return c.Field("rate").Errorf("queue, delay, jitter, loss, down", "the link follows a trace, which alone sets its rate")
 	}
 	return s.After(change).Link.validate(c)
-}
-
-// Names of links: those of an edge and of a trunk.
-const (
-	uplinkSuffix   = ".uplink"
-	downlinkSuffix = ".downlink"
-)
-
-// LinkNames lists the links of an expanded topology: of every edge and trunk its uplink and its downlink.
-func (t *Topology) LinkNames() []string {
-	var names []string
-	for _, e := range t.Edges {
-		names = append(names, e.Name+uplinkSuffix, e.Name+downlinkSuffix)
-	}
-	for _, k := range t.Trunks {
-		names = append(names, k.Name+uplinkSuffix, k.Name+downlinkSuffix)
-	}
-	return names
-}
-
-// LinkNamed finds a link of an expanded topology by name ("gw-a.uplink"). Both directions of a trunk are the same link.
-func (t *Topology) LinkNamed(name string) (Link, bool) {
-	of, up := strings.CutSuffix(name, uplinkSuffix)
-	if !up {
-		var down bool
-		if of, down = strings.CutSuffix(name, downlinkSuffix); !down {
-			return Link{}, false
-		}
-	}
-	if i := slices.IndexFunc(t.Edges, func(e Edge) bool { return e.Name == of }); i >= 0 {
-		if up {
-			return t.Edges[i].Uplink, true
-		}
-		return *t.Edges[i].Downlink, true
-	}
-	if j := t.TrunkIndex(of); j >= 0 {
-		return t.Trunks[j].Link, true
-	}
-	return Link{}, false
 }

@@ -20,8 +20,6 @@ const (
 	minPackets = 2
 	// maxSpan bounds delays and queues, well before their wall times overflow at high dilations.
 	maxSpan = units.Virtual(3600e9)
-	// cloudName is the node all uplinks lead to; an edge or a trunk cannot have it.
-	cloudName = "cloud"
 )
 
 // Validate checks everything a topology can get wrong in itself. Its error is a *spec.Error, which points into the file
@@ -46,7 +44,7 @@ func (t *Topology) Validate() error {
 	if len(t.Edges) > MaxEdges {
 		return c.Field("edges").Errorf(fmt.Sprintf("1 to %d", MaxEdges), "%d edges are too many", len(t.Edges))
 	}
-	names := spec.Unique{cloudName: "the cloud node"}
+	names := spec.Unique{CloudName: "the cloud node"}
 	for i, e := range t.Edges {
 		at := c.Field("edges").Index(i)
 		if err := e.validate(at); err != nil {

@@ -15,14 +15,14 @@ func (t *Topology) YAML() ([]byte, error) { return spec.Encode(t) }
 func (t *Topology) DOT() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %q {\n\trankdir=LR;\n\tnode [shape=box];\n", t.Name)
-	cloud := cloudName
+	cloud := CloudName
 	if t.Cloud.Compute > 0 {
-		cloud = fmt.Sprintf("%s\n%v", cloudName, t.Cloud.Compute)
+		cloud = fmt.Sprintf("%s\n%v", CloudName, t.Cloud.Compute)
 	}
-	fmt.Fprintf(&b, "\t%q [label=%q, shape=ellipse];\n", cloudName, cloud)
+	fmt.Fprintf(&b, "\t%q [label=%q, shape=ellipse];\n", CloudName, cloud)
 	towards := func(trunk string) string {
 		if trunk == "" {
-			return cloudName
+			return CloudName
 		}
 		return trunk
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/splitbed/splitbed/internal/spec"
 	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/topologies"
 )
 
 // Background is traffic beside the tasks.
@@ -159,15 +160,8 @@ func (b *Background) UnmarshalSpec(c spec.Cursor) error {
 	return nil
 }
 
-// The directions of an edge's link, as a background link names them.
-const (
-	uplink   = "uplink"
-	downlink = "downlink"
-)
-
 func (b Background) validate(c spec.Cursor) error {
-	edge, direction, _ := strings.Cut(b.Link, ".")
-	if edge == "" || (direction != uplink && direction != downlink) {
+	if _, _, ok := topologies.SplitLink(b.Link); !ok {
 		return c.Field("link").Errorf("EDGE.uplink or EDGE.downlink", "%q is not a link", spec.Clip(b.Link))
 	}
 	if err := b.Traffic.validate(c.Field("kind")); err != nil {

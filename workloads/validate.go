@@ -284,7 +284,7 @@ func (w *Workload) Check(t *topologies.Topology) error {
 		}
 	}
 	for i, b := range w.Background {
-		name, _, _ := strings.Cut(b.Link, ".")
+		name, _, _ := topologies.SplitLink(b.Link)
 		if err := exists(w.source.Field("background").Index(i).Field("link"), name); err != nil {
 			return err
 		}
