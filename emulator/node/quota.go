@@ -3,29 +3,27 @@ package node
 import (
 	"fmt"
 	"time"
+
+	"github.com/splitbed/splitbed/emulator/shape"
 )
 
 // CPU limits the confined threads of a node to Quota of CPU time in every Period of wall time, all CPUs counted
 // together: Quota 30 ms in a Period of 20 ms is one and a half cores. Quota 0 is no limit.
 type CPU struct{ Quota, Period time.Duration }
 
-// The bounds of kernel/sched/core.c (min_cfs_quota_period, max_cfs_quota_period), the same on cgroup v1 and v2.
-const (
-	minSlice      = time.Millisecond
-	maxPeriod     = time.Second
-	defaultPeriod = 100 * time.Millisecond // of a new group
-)
+// defaultPeriod is that of a new group.
+const defaultPeriod = 100 * time.Millisecond
 
 func (c CPU) validate() error {
 	if c.Quota == 0 && c.Period == 0 {
 		return nil
 	}
-	if c.Period < minSlice || c.Period > maxPeriod {
-		return fmt.Errorf("CPU period %v: the kernel takes %v to %v", c.Period, minSlice, maxPeriod)
+	if c.Period < shape.MinQuota || c.Period > shape.MaxPeriod {
+		return fmt.Errorf("CPU period %v: the kernel takes %v to %v", c.Period, shape.MinQuota, shape.MaxPeriod)
 	}
-	if c.Quota != 0 && c.Quota < minSlice {
+	if c.Quota != 0 && c.Quota < shape.MinQuota {
 		return fmt.Errorf("CPU quota %v in a period of %v: the kernel takes no quota under %v; use a longer period or a larger dilation",
-			c.Quota, c.Period, minSlice)
+			c.Quota, c.Period, shape.MinQuota)
 	}
 	return nil
 }

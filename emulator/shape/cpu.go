@@ -15,11 +15,11 @@ type CPU struct {
 // Cores is the limit as a number of cores.
 func (c CPU) Cores() float64 { return float64(c.Quota) / float64(c.Period) }
 
-// The kernel's bounds of quota and period (min_cfs_quota_period and max_cfs_quota_period in
-// kernel/sched/core.c), and its unit in cgroup files.
+// The kernel takes no period and no quota below MinQuota and no period above MaxPeriod (min_cfs_quota_period and
+// max_cfs_quota_period in kernel/sched/core.c), on cgroup v1 and v2 alike; cfsUnit is its unit in cgroup files.
 const (
-	minQuota  = time.Millisecond
-	maxPeriod = time.Second
+	MinQuota  = time.Millisecond
+	MaxPeriod = time.Second
 	cfsUnit   = time.Microsecond
 )
 
@@ -49,12 +49,12 @@ func NewCPU(cores float64) (CPU, error) {
 	}
 	quota := cfsRound(cores * float64(period))
 	if quota < goodQuota {
-		period = min(maxPeriod, cfsRound(float64(goodQuota)/cores))
+		period = min(MaxPeriod, cfsRound(float64(goodQuota)/cores))
 		quota = cfsRound(cores * float64(period))
 	}
-	if quota < minQuota {
+	if quota < MinQuota {
 		return CPU{}, fmt.Errorf("%.3g cores are less than the kernel can grant (%v in %v); use a smaller dilation or a larger budget",
-			cores, minQuota, maxPeriod)
+			cores, MinQuota, MaxPeriod)
 	}
 	return CPU{Quota: quota, Period: period}, nil
 }

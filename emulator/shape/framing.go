@@ -1,14 +1,17 @@
 package shape
 
-import "github.com/splitbed/splitbed/internal/units"
+import (
+	"github.com/splitbed/splitbed/internal/units"
+	"github.com/splitbed/splitbed/topologies"
+)
 
 // What a full TCP segment looks like to a qdisc: an Ethernet header (14, no checksum), IPv4 (20), TCP
-// (20) with timestamps (12), and as much payload as fits into an MTU of 1500.
+// (20) with timestamps (12), and as much payload as fits into the packet that topologies count queues in.
 const (
-	MTU         units.Bytes = 1500
+	Frame                   = topologies.Packet
+	MTU         units.Bytes = Frame - 14
 	FrameHeader units.Bytes = 14 + 20 + 20 + 12
-	MSS         units.Bytes = MTU - (FrameHeader - 14)
-	Frame       units.Bytes = MSS + FrameHeader
+	MSS         units.Bytes = Frame - FrameHeader
 )
 
 // GoodputShare is the part of a link's rate that a bulk TCP flow carries as payload.
