@@ -337,7 +337,7 @@ func DelayedLinks(t *topologies.Topology, opt Options) (map[string]bool, error) 
 	for i, e := range t.Edges {
 		b.path = append(b.path, t.Path(i))
 		up, down := b.ways(i)
-		for name, way := range map[string][]topologies.Link{uplinkName(e.Name): up, downlinkName(e.Name): down} {
+		for name, way := range map[string][]topologies.Link{topologies.Uplink(e.Name): up, topologies.Downlink(e.Name): down} {
 			delay, _, err := b.passage(name, way)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
