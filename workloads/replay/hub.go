@@ -273,6 +273,9 @@ func (c *Conn) call(ctx context.Context, m message) (message, error) {
 		return message{}, fmt.Errorf("node %s: %s: %w", c.Name, m.Call, err)
 	}
 	c.write(ctx, append(line, '\n'))
+	if ctx.Err() != nil { // also where that has closed the connection, which is its consequence
+		return message{}, fmt.Errorf("node %s: %s: %w", c.Name, m.Call, context.Cause(ctx))
+	}
 	select {
 	case got := <-answer:
 		return c.judge(got)
