@@ -319,7 +319,7 @@ func (c *cloud) runTail(conn *conn, t *cloudTask, h Header, payload []byte) {
 	if h.Kind == FrameMessage && c.finished.Load() {
 		return
 	}
-	started, cpu := clock.Now(), threadCPU()
+	started, cpu := clock.Now(), clock.ThreadCPU()
 	if err := t.infer(h, payload); err != nil {
 		c.notice(fmt.Errorf("task %s at %s, frame %d: %w", t.Name, t.Edge, h.Frame, err))
 		return
@@ -334,7 +334,7 @@ func (c *cloud) runTail(conn *conn, t *cloudTask, h Header, payload []byte) {
 	}
 	got := bestOf(output)
 	line := logLine{
-		Stream: h.Stream, Frame: h.Frame, TailStarted: started, TailEnded: clock.Now(), TailCPU: threadCPU() - cpu, Answer: got,
+		Stream: h.Stream, Frame: h.Frame, TailStarted: started, TailEnded: clock.Now(), TailCPU: clock.ThreadCPU() - cpu, Answer: got,
 	}
 	reply.Length = answerBytes
 	c.loop.post(func() {

@@ -29,7 +29,7 @@ func (n *node) probeCompute(ctx context.Context, p ComputeProbe) (ComputeResult,
 		if len(n.halves.open) == 0 {
 			return errors.New("this node computes nothing: there is nothing to probe it with")
 		}
-		used := threadCPU
+		used := clock.ThreadCPU
 		if n.setup.Threads > 1 {
 			used = processCPU
 		}

@@ -274,7 +274,7 @@ func (e *edge) runHead(f *frame) {
 		return
 	}
 	t := f.task
-	started, cpu := clock.Now(), threadCPU()
+	started, cpu := clock.Now(), clock.ThreadCPU()
 	h, payload, err := t.encode(f.number, t.codec, t.payloads.get(t.codec.Bytes()))
 	if err != nil {
 		e.fail(fmt.Errorf("task %s, frame %d: %w", t.Name, f.number, err))
@@ -284,7 +284,7 @@ func (e *edge) runHead(f *frame) {
 	f.message.header, f.message.payload = h.Bytes(), payload
 	length := len(payload)
 	f.line = logLine{
-		Stream: t.Stream, Frame: f.number, Started: started, HeadCPU: threadCPU() - cpu, Wire: HeaderBytes + length,
+		Stream: t.Stream, Frame: f.number, Started: started, HeadCPU: clock.ThreadCPU() - cpu, Wire: HeaderBytes + length,
 	}
 	if limit := int64(e.queueLimit()); e.queued.Add(int64(length)) > limit {
 		e.queued.Add(-int64(length))

@@ -17,15 +17,10 @@ func beNice(n int) error {
 	return nil
 }
 
-// threadCPU is the CPU time the calling thread has used, in nanoseconds.
-func threadCPU() int64 { return cpuClock(unix.CLOCK_THREAD_CPUTIME_ID) }
-
 // processCPU is the CPU time all threads of the process have used, in nanoseconds.
-func processCPU() int64 { return cpuClock(unix.CLOCK_PROCESS_CPUTIME_ID) }
-
-func cpuClock(id int32) int64 {
+func processCPU() int64 {
 	var ts unix.Timespec
-	if unix.ClockGettime(id, &ts) != nil {
+	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts) != nil {
 		return 0
 	}
 	return ts.Nano()
