@@ -137,10 +137,35 @@ func (t *testbed) probeAround(ctx context.Context, k probing) error {
 	if t.plan.Network.Delay == "" {
 		return nil
 	}
+	if err := t.drain(ctx); err != nil {
+		return err
+	}
 	if err := t.engage(ctx); err != nil {
 		return err
 	}
 	return t.probeDelays(ctx)
+}
+
+// drain waits until nothing waits on any link any more: a queue that a probe has filled would be taken for a delay.
+func (t *testbed) drain(ctx context.Context) error {
+	for {
+		counters, err := t.links.Counters()
+		if err != nil {
+			return fmt.Errorf("wait for empty queues: %w", err)
+		}
+		waits := false
+		for _, c := range counters {
+			waits = waits || c.Backlog > 0
+		}
+		if !waits {
+			return nil
+		}
+		select {
+		case <-time.After(sampleEvery):
+		case <-ctx.Done():
+			return cause(ctx, ctx.Err())
+		}
+	}
 }
 
 // slowStart is how many round trips a probe over a delayed link is given to open its congestion window.
