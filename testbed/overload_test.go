@@ -96,7 +96,7 @@ func TestOverloadIsCaught(t *testing.T) {
 		}, []string{"delay_line"}, false},
 		{"a busy loop on every core", plain, inWindow, func(ctx context.Context, _ *testbed) { spin(ctx, t, 2*time.Second, false) },
 			[]string{"host_cpu", "cpu_granted", "timer_lateness", "stall", "softirq", "link_rate"}, true},
-		{"other work that takes all of every core", plain, 0, func(ctx context.Context, _ *testbed) { spin(ctx, t, time.Minute, true) },
+		{"other work that takes all of every core", plain, startLead, func(ctx context.Context, _ *testbed) { spin(ctx, t, time.Minute, true) },
 			[]string{"host_cpu"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -219,7 +219,7 @@ func (e *edge) start(t0 int64) error {
 	}
 	slices.SortStableFunc(schedule, func(a, b capture) int { return cmp.Compare(a.at, b.at) })
 	if len(schedule) > 0 && schedule[0].at < clock.Now() {
-		return fmt.Errorf("the first capture was due %v ago; start later", time.Duration(clock.Now()-schedule[0].at))
+		return fmt.Errorf("the order to start came %v after the first capture was due: the host is too busy; end other work", time.Duration(clock.Now()-schedule[0].at))
 	}
 	if err := e.flows.start(t0); err != nil {
 		return err
