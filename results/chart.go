@@ -84,6 +84,17 @@ func newPlot(x, y string) *plot.Plot {
 	return p
 }
 
+// newPicture is a plot that stands alone, with a title and a ground of its own.
+func newPicture(title, x, y string) *plot.Plot {
+	p := newPlot(x, y)
+	p.BackgroundColor = color.White
+	p.Title.Text = title
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color = letters(), ink
+	p.Title.TextStyle.Font.Size = letterSize + 2
+	p.Title.Padding = vg.Points(6)
+	return p
+}
+
 func letters() font.Font { return font.Font{Typeface: "Liberation", Variant: "Sans", Size: letterSize} }
 
 // linearTicks are about five round values: the plot's own are too few at this size, and labelled "250.00".

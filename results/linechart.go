@@ -45,12 +45,7 @@ const (
 
 // SVG draws the chart. The same chart gives the same bytes.
 func (c LineChart) SVG() ([]byte, error) {
-	p := newPlot(c.X, c.Y)
-	p.BackgroundColor = color.White
-	p.Title.Text = c.Title
-	p.Title.TextStyle.Font, p.Title.TextStyle.Color = letters(), ink
-	p.Title.TextStyle.Font.Size = letterSize + 2
-	p.Title.Padding = vg.Points(6)
+	p := newPicture(c.Title, c.X, c.Y)
 	for i, l := range c.Lines {
 		points := c.shown(l)
 		if len(points) == 0 {

@@ -34,12 +34,7 @@ type ScatterPoint struct{ X, Y float64 }
 
 // SVG draws the chart. The same chart gives the same bytes.
 func (c ScatterChart) SVG() ([]byte, error) {
-	p := newPlot(c.X, c.Y)
-	p.BackgroundColor = color.White
-	p.Title.Text = c.Title
-	p.Title.TextStyle.Font, p.Title.TextStyle.Color = letters(), ink
-	p.Title.TextStyle.Font.Size = letterSize + 2
-	p.Title.Padding = vg.Points(6)
+	p := newPicture(c.Title, c.X, c.Y)
 	low, high := c.span()
 	line := func(from, to plotter.XY, style draw.LineStyle) {
 		p.Add(&plotter.Line{XYs: plotter.XYs{from, to}, LineStyle: style})
