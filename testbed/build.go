@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/splitbed/splitbed/emulator"
 	"github.com/splitbed/splitbed/emulator/delayline"
 	"github.com/splitbed/splitbed/emulator/fidelity"
 	"github.com/splitbed/splitbed/emulator/link"
@@ -80,7 +81,7 @@ func (t *testbed) build(ctx context.Context) (err error) {
 	if t.runtime, err = t.newRuntime(ctx); err != nil {
 		return err
 	}
-	if err := t.startNodes(ctx, names); err != nil {
+	if err := t.startNodes(ctx); err != nil {
 		return err
 	}
 	namespaces := map[string]string{}
@@ -106,17 +107,18 @@ func (t *testbed) newRuntime(ctx context.Context) (node.Runtime, error) {
 }
 
 // startNodes starts every node's process; they connect to the hub and wait for orders.
-func (t *testbed) startNodes(ctx context.Context, names []string) error {
-	started := make([]node.Node, len(names))
+func (t *testbed) startNodes(ctx context.Context) error {
+	started := make([]node.Node, len(t.plan.Network.Nodes))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelStarts)
-	for i, name := range names {
+	for i, n := range t.plan.Network.Nodes {
+		name := n.Name
 		group.Go(func() (err error) {
 			started[i], err = t.runtime.Start(ctx, node.Spec{
 				Run: t.plan.Run, Name: name,
 				Binary: t.options.Binary,
 				Args:   []string{"node", "--control", t.hub.Path(), "--name", name},
-				Env:    replay.Environment(os.Getenv("GODEBUG")),
+				Env:    t.plan.environment(n),
 				Dir:    t.dir.path,
 				Mounts: append(t.plan.pictureDirs(), t.options.Store.Dir),
 				Log:    filepath.Join(t.dir.file(logsDir), name+".log"),
@@ -130,10 +132,23 @@ func (t *testbed) startNodes(ctx context.Context, names []string) error {
 	t.nodes = map[string]node.Node{}
 	for i, n := range started {
 		if n != nil {
-			t.nodes[names[i]] = n
+			t.nodes[t.plan.Network.Nodes[i].Name] = n
 		}
 	}
 	return err
+}
+
+// environment is what a node's process is started with. The Go runtime's monitor is kept awake only where a quota stops the node's compute
+// thread for longer than a timer may be late: it costs CPU time that no budget has, see [replay.AwakeMonitor].
+func (p *Plan) environment(n emulator.Node) []string {
+	if n.CPU == nil || n.CPU.Quota == 0 {
+		return nil
+	}
+	stopped := p.Dilation.Virtual(n.CPU.Period - n.CPU.Quota)
+	if stopped.Seconds() <= fidelity.TimerShare*p.shortestDeadline().Seconds() {
+		return nil
+	}
+	return replay.AwakeMonitor(os.Getenv("GODEBUG"))
 }
 
 // pictureDirs lists the directories of pictures the edges read.

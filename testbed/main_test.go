@@ -19,13 +19,13 @@ func TestMain(m *testing.M) { testutil.MainWithBinary(m, &nodeBinary) }
 const attempts = 5
 
 // runValid runs an experiment until the run is valid and returns its summary and frames.
-func runValid(t *testing.T, e *Experiment, o Options) (results.Summary, []results.Frame) {
+func runValid(t testing.TB, e *Experiment, o Options) (results.Summary, []results.Frame) {
 	t.Helper()
 	return runValidIn(t, e, o, new(string))
 }
 
 // runValidIn does so and tells the run's directory.
-func runValidIn(t *testing.T, e *Experiment, o Options, out *string) (results.Summary, []results.Frame) {
+func runValidIn(t testing.TB, e *Experiment, o Options, out *string) (results.Summary, []results.Frame) {
 	t.Helper()
 	t.Setenv("SPLITBED_STATE", t.TempDir())
 	o.Binary = nodeBinary

@@ -112,6 +112,14 @@ func TestShapesCountedAreThoseTheEngineReports(t *testing.T) {
 // shapes runs a graph once and returns the shape of each of its outputs.
 func shapes(t *testing.T, g *model.Graph, dir string, input model.Tensor) map[string][]int64 {
 	t.Helper()
+	found := map[string][]int64{}
+	evaluate(t, g, dir, input, nil, func(name string, v ort.Value) { found[name] = v.GetShape() })
+	return found
+}
+
+// evaluate runs a graph once, on zeros where picture is nil, and visits each of its outputs.
+func evaluate(t *testing.T, g *model.Graph, dir string, input model.Tensor, picture []float32, visit func(name string, v ort.Value)) {
+	t.Helper()
 	path := filepath.Join(dir, "exposed.onnx") // beside the weights
 	writeFile(t, path, g.Encode())
 	var names []string
@@ -128,16 +136,59 @@ func shapes(t *testing.T, g *model.Graph, dir string, input model.Tensor) map[st
 		t.Fatal(err)
 	}
 	defer in.Destroy()
+	copy(in.GetData(), picture)
 	outputs := make([]ort.Value, len(names))
 	if err := s.Run([]ort.Value{in}, outputs); err != nil {
 		t.Fatal(err)
 	}
-	found := map[string][]int64{}
 	for i, v := range outputs {
-		found[names[i]] = v.GetShape()
+		visit(names[i], v)
 		v.Destroy()
 	}
-	return found
+}
+
+// Response normalisation, which is written with other operators, against its definition.
+func TestNormalisationIsTheSourcesFormula(t *testing.T) {
+	const limit = 1e-6
+	store := testStore(t)
+	if err := Init(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range [][2]int{{224, 224}, {251, 233}} {
+		head, err := store.Head("vggf", size[0], size[1], 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := model.Read(head.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, dims := map[string][]float32{}, map[string][]int64{}
+		evaluate(t, g.Expose(), filepath.Dir(head.Path), head.Input, scene(size[0], size[1], 1), func(name string, v ort.Value) {
+			if tensor, ok := v.(*ort.Tensor[float32]); ok {
+				values[name], dims[name] = slices.Clone(tensor.GetData()), tensor.GetShape()
+			}
+		})
+		for _, layer := range []string{"conv1", "conv2"} {
+			before, after, shape := values[layer+".Relu"], values[layer+".Div"], dims[layer+".Relu"]
+			if len(before) == 0 || len(after) != len(before) {
+				t.Fatalf("%s: %d elements before and %d after the normalisation", layer, len(before), len(after))
+			}
+			channels, plane := int(shape[1]), int(shape[2]*shape[3])
+			want := make([]float32, len(before))
+			for i := range want {
+				c, sum := i/plane, 0.0
+				for near := max(c-2, 0); near <= min(c+2, channels-1); near++ {
+					x := float64(before[near*plane+i%plane])
+					sum += x * x
+				}
+				want[i] = float32(float64(before[i]) / math.Pow(2+1e-4*sum, 0.75))
+			}
+			if got := Difference(after, want); got > limit {
+				t.Errorf("%s at %d×%d: the normalisation is off by %g, want at most %g", layer, size[0], size[1], got, limit)
+			}
+		}
+	}
 }
 
 func TestAnswersVaryWithThePicture(t *testing.T) {

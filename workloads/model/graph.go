@@ -110,9 +110,10 @@ const (
 
 	nodeIn, nodeOut, nodeName, nodeOp, nodeAttr, nodeDomain, nodeOverload protowire.Number = 1, 2, 3, 4, 5, 7, 8
 
-	attrName, attrFloat, attrInt, attrTensor, attrGraph protowire.Number = 1, 2, 3, 5, 6
-	attrInts, attrTensors, attrGraphs, attrType         protowire.Number = 8, 10, 11, 20
-	attrSparse, attrSparses                             protowire.Number = 22, 23
+	attrName, attrInt, attrTensor, attrGraph protowire.Number = 1, 3, 5, 6
+	attrFloats, attrInts, attrTensors        protowire.Number = 7, 8, 10
+	attrGraphs, attrType                     protowire.Number = 11, 20
+	attrSparse, attrSparses                  protowire.Number = 22, 23
 
 	tensorDims, tensorElem, tensorName, tensorRaw, tensorExternal, tensorPlace protowire.Number = 1, 2, 8, 9, 13, 14
 	tensorFloats, tensorInts, tensorStrings, tensorLongs                       protowire.Number = 4, 5, 6, 7

@@ -155,19 +155,37 @@ func (flatten) add(p *planner, in spot) (spot, error) {
 }
 
 // normalise is response normalisation across channels (Krizhevsky et al., NIPS 2012, section 3.3): an element x becomes
-// x/(2 + 0.0001·Σx²)^0.75, the sum over the element's place in five neighbouring channels. ONNX divides alpha by their number.
+// x/(2 + 0.0001·Σx²)^0.75, the sum over the element's place in five neighbouring channels. It is written with operators that ONNX Runtime
+// computes with vectors, the power as two roots; its LRN calls the mathematical library once an element, which took vggf's heads longer than all
+// their convolutions.
 type normalise struct{}
 
 func (normalise) add(p *planner, in spot) (spot, error) {
 	if err := in.picture("normalise"); err != nil {
 		return spot{}, err
 	}
-	const channels = 5
+	const channels, alpha, bias = 5, 1e-4, 2
+	binary := func(op string, a, b spot) spot {
+		return p.step(step{op: op, in: []string{a.tensor, b.tensor}, shape: in.shape})
+	}
+	sqrt := func(a spot) spot { return p.step(step{op: "Sqrt", in: []string{a.tensor}, shape: in.shape}) }
+	reshape := func(a spot, shape []int) spot {
+		to := p.constant(attribute{name: "value_ints", list: append([]int{1}, shape...)})
+		return p.step(step{op: "Reshape", in: []string{a.tensor, to.tensor}, shape: shape})
+	}
+	number := func(v float32) spot { return p.constant(attribute{name: "value_floats", reals: []float32{v}}) }
+
+	// With channels as the depth of one volume, a window of an average pooling is a place in neighbouring channels.
+	volume := reshape(binary("Mul", in, in), append([]int{1}, in.shape...))
+	volume = p.step(step{op: "AveragePool", in: []string{volume.tensor}, shape: volume.shape, attrs: []attribute{
+		{name: "kernel_shape", list: []int{channels, 1, 1}},
+		{name: "pads", list: []int{channels / 2, 0, 0, channels / 2, 0, 0}},
+		{name: "count_include_pad", value: 1},
+	}})
+	sum := binary("Add", binary("Mul", reshape(volume, in.shape), number(channels*alpha)), number(bias))
+	root := sqrt(sum)
 	return p.step(step{
-		op: "LRN", in: []string{in.tensor}, shape: in.shape,
-		attrs: []attribute{
-			{name: "size", value: channels}, {name: "alpha", real: channels * 1e-4}, {name: "beta", real: 0.75}, {name: "bias", real: 2},
-		},
+		op: "Div", in: []string{in.tensor, binary("Mul", root, sqrt(root)).tensor}, shape: in.shape,
 		perOutput: 2*channels + 4,
 	}), nil
 }

@@ -31,7 +31,7 @@ type step struct {
 	in        []string
 	attrs     []attribute
 	weights   []weightSpec
-	shape     []int // C,H,W or n; the batch of 1 in front is left out
+	shape     []int // C,H,W or n; the batch of 1 in front is left out; nil for a constant, whose type is that of its attribute
 	perOutput int   // operations per element of the output
 }
 
@@ -123,6 +123,11 @@ func (p *planner) step(s step) spot {
 	return out
 }
 
+// constant is a list of numbers or integers that a step reads.
+func (p *planner) constant(value attribute) spot {
+	return p.step(step{op: "Constant", attrs: []attribute{value}})
+}
+
 // weights lists the network's weights in the order of the weights file. It does not depend on the
 // picture's size.
 func (p *plan) weights() []weightSpec {
@@ -133,7 +138,7 @@ func (p *plan) weights() []weightSpec {
 	return all
 }
 
-// graph is the plan as ONNX, its weights in the file location beside it. Every tensor's type is
+// graph is the plan as ONNX, its weights in the file location beside it. Every tensor's type but that of constants is
 // stated, so that the graph can be split anywhere.
 func (p *plan) graph(location string) *Graph {
 	first, last := p.ends[0].spot, p.ends[len(p.ends)-1].spot
@@ -152,7 +157,7 @@ func (p *plan) graph(location string) *Graph {
 			g.weights = append(g.weights, newExternalWeight(w.name, w.shape(), elemFloat, place))
 		}
 		g.nodes = append(g.nodes, newNode(s.op, s.name, in, s.name, s.attrs))
-		if s.name != last.tensor {
+		if s.name != last.tensor && s.shape != nil {
 			g.values = append(g.values, newValue(s.name, spot{shape: s.shape}.batch()))
 		}
 	}

@@ -74,16 +74,16 @@ func untyped(name string) Value {
 	return Value{Tensor: Tensor{Name: name}, raw: appendText(nil, valueName, name)}
 }
 
-// attribute of a node made here: one integer or, where list is not nil, several, or where real is not 0 a number.
+// attribute of a node made here: one integer or, where list or reals is not nil, several integers or numbers.
 type attribute struct {
 	name  string
 	value int
 	list  []int
-	real  float32
+	reals []float32
 }
 
 func newNode(op, name string, in []string, out string, attrs []attribute) node {
-	const typeFloat, typeInt, typeInts = 1, 2, 7 // AttributeProto.AttributeType
+	const typeInt, typeFloats, typeInts = 2, 6, 7 // AttributeProto.AttributeType
 	var raw []byte
 	for _, s := range in {
 		raw = appendText(raw, nodeIn, s)
@@ -92,16 +92,19 @@ func newNode(op, name string, in []string, out string, attrs []attribute) node {
 	raw = appendText(appendText(raw, nodeName, name), nodeOp, op)
 	for _, a := range attrs {
 		b := appendText(nil, attrName, a.name)
-		if a.real != 0 {
-			b = protowire.AppendFixed32(protowire.AppendTag(b, attrFloat, protowire.Fixed32Type), math.Float32bits(a.real))
-			b = appendInteger(b, attrType, typeFloat)
-		} else if a.list == nil {
-			b = appendInteger(appendInteger(b, attrInt, int64(a.value)), attrType, typeInt)
-		} else {
+		switch {
+		case a.reals != nil:
+			for _, v := range a.reals {
+				b = protowire.AppendFixed32(protowire.AppendTag(b, attrFloats, protowire.Fixed32Type), math.Float32bits(v))
+			}
+			b = appendInteger(b, attrType, typeFloats)
+		case a.list != nil:
 			for _, v := range a.list {
 				b = appendInteger(b, attrInts, int64(v))
 			}
 			b = appendInteger(b, attrType, typeInts)
+		default:
+			b = appendInteger(appendInteger(b, attrInt, int64(a.value)), attrType, typeInt)
 		}
 		raw = appendMessage(raw, nodeAttr, b)
 	}

@@ -113,12 +113,12 @@ func Endless(t *testing.T, dir string) (path string) {
 	return b.write(filepath.Join(dir, "endless.onnx"))
 }
 
-// Product writes a network of one product of two matrices of side×side each, for three pictures of that size at once.
-func Product(t testing.TB, dir string, side int64) (path string) {
+// Product writes a network that multiplies a matrix of weights, rows×inner, by its input of inner×columns.
+func Product(t testing.TB, dir string, rows, inner, columns int64) (path string) {
 	b := newBuilder(t, Outside)
-	b.side = side
-	b.random32("w", 1, side, side)
-	b.emit("", "MatMul", []string{"image", "w"}, "scores")
+	b.image, b.scores = []int64{inner, columns}, []int64{rows, columns}
+	b.random32("w", 1, rows, inner)
+	b.emit("", "MatMul", []string{"w", "image"}, "scores")
 	return b.write(filepath.Join(dir, "product.onnx"))
 }
 
@@ -143,7 +143,8 @@ type builder struct {
 	count   int
 	// classified says that the output is ten probabilities, which the file states.
 	classified bool
-	side       int64    // of the picture, if not Side
+	image      []int64  // the input's shape, if it is no picture of Side
+	scores     []int64  // the output's, where the file states it
 	fixed      bool     // the input has a fixed shape, whatever the style
 	answers    []string // outputs, if not scores
 }
@@ -382,8 +383,8 @@ func (b *builder) write(path string) string {
 		graph = message(graph, 5, w)
 	}
 	dims := []int64{1, 3, Side, Side}
-	if b.side != 0 {
-		dims = []int64{1, 3, b.side, b.side}
+	if b.image != nil {
+		dims = b.image
 	}
 	opset, ir := int64(18), int64(8)
 	switch b.style {
@@ -402,6 +403,8 @@ func (b *builder) write(path string) string {
 	switch {
 	case b.classified:
 		graph = message(graph, 12, value("scores", elemFloat, dims[0], 10))
+	case b.scores != nil:
+		graph = message(graph, 12, value("scores", elemFloat, b.scores...))
 	case answers == nil:
 		answers = []string{"scores"}
 	}
