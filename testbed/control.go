@@ -24,6 +24,9 @@ const controlName = "testbed.sock"
 // controlTime bounds a request, from either side.
 const controlTime = 30 * time.Second
 
+// stateTime bounds the wait for a testbed's state, which takes it no time: one that needs longer is stopped, or its host is drowned.
+const stateTime = 3 * time.Second
+
 // request is what another process wants: the testbed's state or, with a link, a change of it.
 type request struct {
 	Link   string   `json:"link,omitempty"`
@@ -180,9 +183,11 @@ func Testbeds(ctx context.Context) ([]Standing, error) {
 			continue
 		}
 		state := Standing{Run: j.owner.Run, Dir: j.owner.Dir, Since: j.owner.Started, Phase: "unknown", Nodes: []StandingNode{}, Links: []string{}}
-		if got, err := ask(ctx, j.owner.Dir, request{}); err == nil && got.State != nil {
+		limited, cancel := context.WithTimeout(ctx, stateTime)
+		if got, err := ask(limited, j.owner.Dir, request{}); err == nil && got.State != nil {
 			state = *got.State
 		}
+		cancel()
 		standing = append(standing, state)
 	}
 	return standing, nil

@@ -114,10 +114,7 @@ func measuredHere(ctx context.Context, store model.Store, needed []model.Profile
 		return nil, err
 	}
 	defer guard.Close()
-	for err = unix.EINTR; err == unix.EINTR; {
-		err = unix.Flock(int(guard.Fd()), unix.LOCK_EX)
-	}
-	if err != nil {
+	if err := lock(ctx, guard); err != nil {
 		return nil, fmt.Errorf("locking %s: %w", guard.Name(), err)
 	}
 	cache, err := readMeasured(path)
@@ -158,6 +155,22 @@ func measuredHere(ctx context.Context, store model.Store, needed []model.Profile
 		}
 	}
 	return cache, nil
+}
+
+// lock takes an exclusive lock on a file, which ends with its descriptor. Another process may hold it for minutes; a call that waits in the kernel
+// would not see the end of ctx.
+func lock(ctx context.Context, f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // readMeasured reads the cache; one of another processor is as good as none.

@@ -42,7 +42,7 @@ func (w weightSpec) bytes() int64 { return 4 * int64(w.rows()) * int64(w.rowLen(
 // The builder's Version and seed are in the name of every file it makes. Raise Version whenever a
 // network, its weights or the form of its graph changes.
 const (
-	Version    = 2
+	Version    = 3
 	weightSeed = 1
 )
 

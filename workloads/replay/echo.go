@@ -34,7 +34,8 @@ type EchoProbe struct {
 
 // EchoResult is what became of the datagrams of an EchoProbe.
 type EchoResult struct {
-	// Sent were sent, Arrived reached the cloud and Returned came back; one that was duplicated counts once.
+	// Sent were sent, Arrived reached the cloud and Returned came back; one that was duplicated counts once. Arrived is Returned where
+	// the cloud could not be asked.
 	Sent     int `json:"sent"`
 	Arrived  int `json:"arrived"`
 	Returned int `json:"returned"`
@@ -188,7 +189,9 @@ func echoes(ctx context.Context, to unix.Sockaddr, id uint32, p EchoProbe) (Echo
 			return result, nil
 		}
 	}
-	return result, fmt.Errorf("the cloud did not say how many of %d datagrams it has seen; asked %d times", result.Sent, askings)
+	// A host so busy, or a link so bad, fails the checks of what did come back: no reason to give up here.
+	result.Arrived = result.Returned
+	return result, nil
 }
 
 // receiver takes back what the cloud returns.
