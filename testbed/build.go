@@ -138,14 +138,18 @@ func (t *testbed) startNodes(ctx context.Context) error {
 	return err
 }
 
+// longestStop is the part of a timer's lateness allowed for which a quota may stop a node's compute thread without further ado; the rest is for what
+// else makes timers late.
+const longestStop = 0.75
+
 // environment is what a node's process is started with. The Go runtime's monitor is kept awake only where a quota stops the node's compute
-// thread for longer than a timer may be late: it costs CPU time that no budget has, see [replay.AwakeMonitor].
+// thread for about as long as a timer may be late: it costs CPU time that no budget has, see [replay.AwakeMonitor].
 func (p *Plan) environment(n emulator.Node) []string {
 	if n.CPU == nil || n.CPU.Quota == 0 {
 		return nil
 	}
 	stopped := p.Dilation.Virtual(n.CPU.Period - n.CPU.Quota)
-	if stopped.Seconds() <= fidelity.TimerShare*p.shortestDeadline().Seconds() {
+	if stopped.Seconds() <= longestStop*fidelity.TimerShare*p.shortestDeadline().Seconds() {
 		return nil
 	}
 	return replay.AwakeMonitor(os.Getenv("GODEBUG"))

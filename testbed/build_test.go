@@ -22,7 +22,8 @@ func TestTheRuntimesMonitorIsAwakeWhereAQuotaStopsANodeForLong(t *testing.T) {
 	}{
 		{"a small quota", 1, ms(2), ms(10), true},
 		{"the same, dilated", 10, ms(2), ms(10 * 10), true},
-		{"half a core", 1, ms(5), ms(8), false},
+		{"a fifth of a core at dilation 2", 2, ms(2.1), ms(10), true},
+		{"two thirds of a core", 1, ms(5), ms(7.5), false},
 		{"more than a core, dilated to a thirtieth", 33, ms(2), ms(60), false},
 		{"more than a core", 1, ms(30), ms(20), false},
 		{"no quota", 1, 0, ms(100), false},
