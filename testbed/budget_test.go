@@ -51,8 +51,8 @@ func TestABudgetThatDoesNotFitIsRefusedWithTheDilationThatDoes(t *testing.T) {
 	if d, _, err := chooseDilation(1, constant(b), host, 0, true); d != 1 || err != nil {
 		t.Errorf("overcommitted: %g, %v; want 1", float64(d), err)
 	}
-	if d, _, err := chooseDilation(0, constant(b), host, 0, false); d != 3 || err != nil {
-		t.Errorf("auto: %g, %v; want 3", float64(d), err)
+	if d, _, err := chooseDilation(0, constant(b), host, 0, false); d != 3.3 || err != nil {
+		t.Errorf("auto: %g, %v; want 3, and a tenth more", float64(d), err)
 	}
 	if d, _, err := chooseDilation(20, constant(b), host, 0, false); d != 20 || err != nil {
 		t.Errorf("more than needed: %g, %v; want 20", float64(d), err)
@@ -63,8 +63,8 @@ func TestABudgetThatDoesNotFitIsRefusedWithTheDilationThatDoes(t *testing.T) {
 func TestAThreadWithTooMuchToDoMakesTheDilationLarger(t *testing.T) {
 	host, b := Host{Cores: 64}, Budget{Network: 1, Delays: 1.5, Line: 1.1}
 	d, _, err := chooseDilation(0, constant(b), host, 0, false)
-	if err != nil || d != 2.2 || !b.Fits(host, d) || b.Fits(host, 2.1) {
-		t.Errorf("auto: %v, %v; want the 2.2 at which a thread is busy half of the time", d, err)
+	if err != nil || d != 2.5 || !b.Fits(host, 2.2) || b.Fits(host, 2.1) {
+		t.Errorf("auto: %v, %v; want the 2.2 at which a thread is busy half of the time, and a tenth more", d, err)
 	}
 	if _, _, err := chooseDilation(2, constant(b), host, 0, false); err == nil || !strings.Contains(err.Error(), "thread of the delay line") || !strings.Contains(err.Error(), "--dilation 2.2") {
 		t.Errorf("error %v, want one that names the delay line and dilation 2.2", err)
@@ -90,7 +90,7 @@ func TestABudgetThatGrowsWithTheDilationFitsAtTheOneChosen(t *testing.T) {
 	for name, c := range map[string]struct {
 		edges       float64
 		asked, want units.Dilation
-	}{"below": {0, 0, 1.2}, "above": {1.8, 0, 3.2}, "asked for": {0, 1.2, 1.2}} {
+	}{"below": {0, 0, 1.4}, "above": {1.8, 0, 3.6}, "asked for": {0, 1.2, 1.2}} {
 		d, b, err := chooseDilation(c.asked, func(d units.Dilation) (Budget, error) {
 			b, err := budget(d)
 			b.Edges = c.edges
